@@ -1,0 +1,243 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"manifold/models"
+	"manifold/models/vocab"
+)
+
+// preparePost makes the thing that is posted, or finds it where it is there
+// already but not posted yet, as an upload is.
+func (op *operation) preparePost(ctx context.Context) error {
+	o := op.doc.Object
+	switch {
+	case op.object.actor != nil:
+		return exists(op.object.actor.Type, o.ID)
+	case op.object.activity != nil:
+		return invalid("Can't post %s: it is an activity. Share it instead.", o.ID)
+	case op.object.object != nil:
+		return op.postExisting(ctx)
+	case op.doc.Inner != nil:
+		return invalid("Can't post an activity: post its object, or share it.")
+	}
+	if err := op.resolveParent(ctx); err != nil {
+		return err
+	}
+	if err := op.newObject(ctx); err != nil {
+		return err
+	}
+	if !op.target.empty() {
+		return op.prepareAdd(ctx)
+	}
+	return nil
+}
+
+// postExisting posts what is there: an upload. Clients repeat the whole object
+// or only its id; what they leave out stays.
+func (op *operation) postExisting(ctx context.Context) error {
+	row := op.object.object
+	switch {
+	case !row.Deleted.IsZero():
+		return gone(row)
+	case row.AuthorID != op.actor.ID:
+		return notAllowed("Can't post %s: not author.", row.Doc.ID)
+	case row.ActivityID != 0:
+		return alreadyPosted(row)
+	}
+	if err := op.resolveParent(ctx); err != nil {
+		return err
+	}
+	op.patch = op.doc.Object
+	op.doc.Object = &vocab.Object{ID: row.Doc.ID, Type: row.Type, DisplayName: firstOf(op.patch.DisplayName, row.Doc.DisplayName),
+		URL: row.Doc.URL, InReplyTo: op.patch.InReplyTo}
+	if !op.target.empty() {
+		return op.prepareAdd(ctx)
+	}
+	return nil
+}
+
+func alreadyPosted(row *models.Object) error {
+	return &Error{Reason: Exists, Text: "Already posted", Subject: row.Type, ID: row.Doc.ID}
+}
+
+// resolveParent makes sure that what is answered exists and may be seen. An
+// answer to something that nobody here knows keeps a copy of what it answers.
+func (op *operation) resolveParent(ctx context.Context) error {
+	parent := op.doc.Object.Parent()
+	if parent == nil {
+		return nil
+	}
+	if a := op.parent.activity; a != nil && a.Object.Kind == models.KindObject {
+		t, err := op.load(ctx, a.Object)
+		if err != nil {
+			return err
+		}
+		op.parent = t
+	}
+	switch {
+	case op.parent.object != nil && !op.parent.object.Deleted.IsZero():
+		return &Error{Reason: Gone, Text: "Can't reply to a deleted " + op.parent.object.Type + ".", Subject: op.parent.object.Type, ID: parent.ID}
+	case op.parent.object != nil:
+		if err := op.maySee(ctx, op.parent.object); err != nil {
+			return err
+		}
+	case op.parent.empty() && parent.ID == "":
+		return invalid("The object replies to something without an id: give the \"id\" of inReplyTo.")
+	case op.parent.empty() && op.b.names.Ours(parent.ID):
+		return missing("object", parent.ID)
+	case op.parent.empty():
+		op.parent = op.stubObject(parent)
+	}
+	if doc := op.parent.doc(); doc != nil {
+		op.doc.Object.InReplyTo[0] = doc.Ref()
+	}
+	if op.doc.Object.Type == "" {
+		op.doc.Object.Type = vocab.TypeComment
+	}
+	return nil
+}
+
+// newObject makes the row of a thing that the actor brings into being.
+func (op *operation) newObject(context.Context) error {
+	o := op.doc.Object.Clone()
+	if o.Type == "" {
+		o.Type = "other"
+	}
+	var names []string
+	if op.local {
+		names = op.nameObject(o)
+		if o.ID != op.doc.Object.ID && op.doc.Object.ID != "" {
+			return invalid("The id %s is below the address of this server: leave the id out to have one made.", op.doc.Object.ID)
+		}
+		o.Published, o.Updated, o.Deleted = op.now, op.now, time.Time{}
+	} else if err := op.checkForeign(o.ID); err != nil {
+		return err
+	}
+	o.Author = op.actor.Doc.Ref()
+	if o.Type == vocab.TypeGroup {
+		op.newGroup(o, names)
+		return nil
+	}
+	row := &models.Object{
+		ID: op.tx.NewID(), Type: o.Type, AuthorID: op.actor.ID, ActivityID: op.row.ID, Local: op.local, Doc: o,
+		Created: orNow(o.Published, op.now), Updated: orNow(o.Updated, op.now),
+	}
+	if op.parent.object != nil {
+		row.ParentID = op.parent.object.ID
+	}
+	if o.Type == vocab.TypeCollection && len(o.ObjectTypes) == 1 && o.DisplayName != "" && op.local {
+		row.ListOf = o.ObjectTypes[0]
+	}
+	op.object = thing{object: row, new: true, extraNames: names}
+	op.doc.Object = o
+	return nil
+}
+
+// checkForeign refuses a thing of another server that has no id of its own, or
+// one that is not its to give.
+func (op *operation) checkForeign(id string) error {
+	if id == "" {
+		return invalid("The object has no id.")
+	}
+	if op.b.names.Ours(id) {
+		return invalid("The id %s is below the address of this server, where only this server makes ids.", id)
+	}
+	return nil
+}
+
+// nameObject gives a thing of ours its id and addresses. A client may bring an
+// id that was made elsewhere; then it stays the id.
+func (op *operation) nameObject(o *vocab.Object) []string {
+	token := NewToken()
+	own := op.b.names.Thing(o.Type, token)
+	o.Links = linksOfOthers(o.Links)
+	if o.ID == "" || op.b.names.Ours(o.ID) {
+		o.ID = own
+	}
+	page := op.b.names.ThingPage(op.actor.Nickname, o.Type, token)
+	if o.URL == "" || o.ID == own {
+		o.URL = page
+	}
+	return []string{own, page}
+}
+
+// linksOfOthers are the links of a thing but the one to itself, which is made
+// when it is served.
+func linksOfOthers(links map[string]vocab.Link) map[string]vocab.Link {
+	if len(links) == 0 {
+		return nil
+	}
+	others := maps.Clone(links)
+	delete(others, "self")
+	return others
+}
+
+func (op *operation) newGroup(o *vocab.Object, names []string) {
+	o.Links = nil // they are those of an actor, which others deliver to
+	op.object = thing{new: true, extraNames: names, actor: &models.Actor{
+		ID: op.tx.NewID(), Type: vocab.TypeGroup, AuthorID: op.actor.ID, ActivityID: op.row.ID, Local: op.local, Doc: o,
+		Created: orNow(o.Published, op.now), Updated: orNow(o.Updated, op.now),
+	}}
+	op.doc.Object = o
+}
+
+// uniqueList refuses a second list of the same name.
+func (op *operation) uniqueList(ctx context.Context, row *models.Object) error {
+	if row.ListOf == "" {
+		return nil
+	}
+	lists, err := op.tx.Lists(ctx, op.actor.ID, row.ListOf, models.Viewer{ActorID: op.actor.ID}, models.Page{Count: 1000})
+	if err != nil {
+		return err
+	}
+	for _, l := range lists {
+		if l.Doc.DisplayName == row.Doc.DisplayName {
+			return &Error{Reason: Exists, Subject: "collection", ID: l.Doc.ID,
+				Text: fmt.Sprintf("A list of type '%s' named '%s' already exists.", row.ListOf, row.Doc.DisplayName)}
+		}
+	}
+	return nil
+}
+
+// applyPost counts what was posted and, where it was there already, stores what
+// the post adds to it.
+func (op *operation) applyPost(ctx context.Context) error {
+	row := op.object.object
+	if row != nil && op.patch != nil {
+		var err error
+		if row, err = op.reread(ctx); err != nil {
+			return err
+		}
+		if row.ActivityID != 0 {
+			return alreadyPosted(row)
+		}
+		row.Doc = row.Doc.Merge(op.patch)
+		row.Doc.InReplyTo = refs(op.patch.InReplyTo)
+		row.Doc.Published, row.Doc.Updated = op.now, op.now
+		row.ActivityID, row.Updated = op.row.ID, op.now
+		if op.parent.object != nil {
+			row.ParentID = op.parent.object.ID
+		}
+		if err := op.tx.UpdateObject(ctx, row); err != nil {
+			return err
+		}
+	}
+	if row != nil && row.ParentID != 0 {
+		if err := op.tx.CountObject(ctx, row.ParentID, models.CountReplies, 1); err != nil {
+			return err
+		}
+	}
+	if row != nil && row.ListOf == vocab.TypePerson {
+		if err := op.tx.Count(ctx, op.actor.ID, models.CountLists, 1); err != nil {
+			return err
+		}
+	}
+	if !op.target.empty() {
+		return op.applyAdd(ctx)
+	}
+	return nil
+}
