@@ -1,0 +1,220 @@
+package pumpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"manifold/internal/telemetry"
+	"manifold/models"
+	"manifold/pumpapi/oauth1"
+)
+
+// caller is who makes a request, as far as that is proven.
+type caller struct {
+	// client is the program, nil for browsers and strangers.
+	client *models.Client
+	// actorID is the person, 0 where only the program is known.
+	actorID int64
+	nick    string
+	// message is the signed request, nil for browsers and strangers.
+	message *oauth1.Message
+	// form is the body, where it is a form.
+	form []byte
+}
+
+func (c *caller) viewer() models.Viewer { return models.Viewer{ActorID: c.actorID} }
+
+// access is what a request needs to be let in.
+type access int
+
+const (
+	// unchecked: whoever asks is of no concern, or the handler finds out itself.
+	unchecked access = iota
+	// open: anybody; who is proven decides what they see.
+	open
+	// known: a program or person that is known here.
+	known
+	// person: a person, by a signed request or a session.
+	person
+	// writing: a person, by a signed request.
+	writing
+	// program: a program, by a signed request.
+	program
+)
+
+// maxForm bounds a body that is a form and so takes part in the signature.
+const maxForm = 256 << 10
+
+func plain400(status int, text string) error {
+	return &statusError{status: status, text: text, plain: true}
+}
+
+// authenticate finds out who makes a request and lets it in or not.
+func (a *API) authenticate(w http.ResponseWriter, r *http.Request, need access) (*caller, error) {
+	c := &caller{}
+	if need == unchecked {
+		return c, nil
+	}
+	var err error
+	if oauth1.IsForm(r.Header.Get("Content-Type")) {
+		if c.form, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm)); err != nil {
+			return nil, err
+		}
+	}
+	c.message, err = oauth1.Parse(oauth1.FromHTTP(r, c.form))
+	switch {
+	case errors.Is(err, oauth1.ErrNotSigned):
+		return a.unsigned(r, c, need)
+	case err != nil:
+		return nil, a.oauthRefusal(err, false)
+	case c.message.Nonce == "" || c.message.Timestamp == 0:
+		return nil, plain400(http.StatusBadRequest, "Missing required parameter")
+	}
+	if err := a.checkSignature(r.Context(), c); err != nil {
+		return nil, err
+	}
+	if need != writing && need != program {
+		// What changes something remembers its nonce in the same transaction.
+		if err := a.rememberRead(r.Context(), c.message); err != nil {
+			return nil, err
+		}
+	}
+	if c.actorID == 0 && (need == person || need == writing) {
+		return nil, refuse(http.StatusUnauthorized, "Not logged in.")
+	}
+	if c.nick != "" {
+		telemetry.SetUser(r.Context(), c.nick)
+	}
+	return c, nil
+}
+
+// unsigned lets in browsers with a session and, where that is enough,
+// strangers. A session never writes to the API: another site could make the
+// browser do so.
+func (a *API) unsigned(r *http.Request, c *caller, need access) (*caller, error) {
+	c.message = nil
+	switch need {
+	case writing, program:
+		return nil, plain400(http.StatusBadRequest, "Missing required parameter")
+	}
+	actor, err := a.sessionActor(r)
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return nil, err
+	}
+	if err == nil {
+		c.actorID = actor
+		if account, err := a.db.Account(r.Context(), actor); err == nil {
+			c.nick = account.Nickname
+		}
+	} else if need != open {
+		return nil, refuse(http.StatusUnauthorized, "Not logged in.")
+	}
+	return c, nil
+}
+
+// checkSignature finds the secrets of the program and the person and verifies
+// that the request was signed with them.
+func (a *API) checkSignature(ctx context.Context, c *caller) error {
+	m := c.message
+	var cr *models.Credentials
+	err := models.ErrNotFound
+	if readable(m.ConsumerKey) && readable(m.Token) {
+		cr, err = a.db.Credentials(ctx, m.ConsumerKey, m.Token)
+	}
+	if errors.Is(err, models.ErrNotFound) {
+		return plain400(http.StatusUnauthorized, "Invalid / used nonce")
+	}
+	if err != nil {
+		return err
+	}
+	if m.Token != "" && !cr.TokenKnown {
+		return plain400(http.StatusBadRequest, "Invalid / expired Token")
+	}
+	if err := a.verifier.Verify(m, oauth1.Secrets{Consumer: cr.Client.Secret, Token: cr.TokenSecret}); err != nil {
+		return a.oauthRefusal(err, false)
+	}
+	c.client = &cr.Client
+	if m.Token == "" {
+		return nil
+	}
+	if cr.State != models.Active {
+		return refuse(http.StatusForbidden, "This account is suspended.")
+	}
+	c.actorID, c.nick = cr.ActorID, cr.Nickname
+	return nil
+}
+
+// oauthRefusal words a refusal as pump.io does. Only the endpoints that hand out
+// tokens answer a bad signature with 401.
+func (a *API) oauthRefusal(err error, handingOut bool) error {
+	if _, ok := errors.AsType[*oauth1.MissingParameterError](err); ok {
+		return plain400(http.StatusBadRequest, "Missing required parameter")
+	}
+	if _, ok := errors.AsType[*oauth1.UnsupportedMethodError](err); ok {
+		return plain400(http.StatusBadRequest, "Invalid Signature Method")
+	}
+	if e, ok := errors.AsType[*oauth1.TimestampError](err); ok {
+		return plain400(http.StatusUnauthorized, fmt.Sprintf("Invalid timestamp: it is %s here (%d); set the clock of this device.",
+			e.ServerTime.UTC().Format(time.RFC3339), e.ServerTime.Unix()))
+	}
+	switch {
+	case errors.Is(err, oauth1.ErrBadSignature) && handingOut:
+		return plain400(http.StatusUnauthorized, "Invalid signature")
+	case errors.Is(err, oauth1.ErrBadSignature):
+		return plain400(http.StatusBadRequest, "Invalid signature")
+	case errors.Is(err, oauth1.ErrNonceReplayed):
+		return plain400(http.StatusUnauthorized, "Invalid / used nonce")
+	case errors.Is(err, oauth1.ErrNonceUndecided):
+		return plain400(http.StatusServiceUnavailable, "Too many requests at once; try again.")
+	case errors.Is(err, oauth1.ErrNoSecret), errors.Is(err, oauth1.ErrNoBaseURL):
+		return err
+	}
+	return plain400(http.StatusBadRequest, err.Error())
+}
+
+// rememberRead keeps the nonce of a request that changes nothing, in the memory
+// of this process: after a restart a repetition does no harm.
+func (a *API) rememberRead(ctx context.Context, m *oauth1.Message) error {
+	freshness, err := a.nonces.Remember(ctx, m.NonceKey())
+	if err != nil {
+		return a.oauthRefusal(err, false)
+	}
+	if freshness != oauth1.Fresh {
+		return a.oauthRefusal(oauth1.ErrNonceReplayed, false)
+	}
+	return nil
+}
+
+// rememberWrite returns a function that keeps the nonce of a request in the
+// transaction of what it changes, so that a repetition changes nothing, also
+// after a crash.
+func (a *API) rememberWrite(c *caller) func(context.Context, *models.Tx) error {
+	return func(ctx context.Context, tx *models.Tx) error {
+		if c.message == nil {
+			return nil
+		}
+		k := c.message.NonceKey()
+		h := sha256.New()
+		for _, part := range []string{k.ConsumerKey, k.Token, k.Nonce} {
+			var length [4]byte
+			binary.BigEndian.PutUint32(length[:], uint32(len(part)))
+			h.Write(length[:])
+			io.WriteString(h, part)
+		}
+		var stamp [8]byte
+		binary.BigEndian.PutUint64(stamp[:], uint64(k.Timestamp))
+		h.Write(stamp[:])
+		// A timestamp is accepted from one window before to one after it.
+		err := tx.RememberNonce(ctx, h.Sum(nil), time.Unix(k.Timestamp, 0).Add(2*oauth1.DefaultWindow))
+		if errors.Is(err, models.ErrExists) {
+			return a.oauthRefusal(oauth1.ErrNonceReplayed, false)
+		}
+		return err
+	}
+}

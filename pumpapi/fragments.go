@@ -1,0 +1,46 @@
+package pumpapi
+
+import (
+	"fmt"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// fragmentBytes bounds the memory of the fragments, beside the cache of
+// documents.
+const fragmentBytes = 16 << 20
+
+// fragments keeps the parts of things that are the same for everybody in the
+// form in which they go out, by row and version, so that a thing is translated
+// once and not for each of its readers. Like the cache of documents, it is asked
+// with a version that was read from the database, and so is never stale.
+type fragments struct {
+	cache *otter.Cache[fragmentKey, []byte]
+}
+
+type fragmentKey struct{ id, version int64 }
+
+func newFragments() (*fragments, error) {
+	cache, err := otter.New(&otter.Options[fragmentKey, []byte]{
+		MaximumWeight: fragmentBytes,
+		Weigher:       func(_ fragmentKey, b []byte) uint32 { return uint32(64 + len(b)) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the cache of fragments: %w", err)
+	}
+	return &fragments{cache}, nil
+}
+
+// write writes the members that write makes of a row, which must be one at
+// least.
+func (f *fragments) write(w *writer, id, version int64, write func()) {
+	w.separate()
+	key := fragmentKey{id, version}
+	if kept, ok := f.cache.GetIfPresent(key); ok {
+		w.b = append(w.b, kept...)
+		return
+	}
+	start := len(w.b)
+	write()
+	f.cache.Set(key, append([]byte(nil), w.b[start:]...))
+}

@@ -1,0 +1,327 @@
+package pumpapi
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"manifold/bridge"
+	"manifold/models"
+	"manifold/pumpapi/oauth1"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+const (
+	sessionCookie = "manifold_session"
+	sessionAge    = 14 * 24 * time.Hour
+	// formCookie ties a form to the browser that it was shown in.
+	formCookie = "manifold_form"
+)
+
+// pages are what people see in their browser when a program asks to act for
+// them. They work without JavaScript.
+type pages struct {
+	a         *API
+	templates *template.Template
+	style     []byte
+}
+
+func newPages(a *API) (*pages, error) {
+	t, err := template.ParseFS(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	style, err := templateFiles.ReadFile("templates/style.css")
+	return &pages{a, t, style}, err
+}
+
+// page is what the templates show.
+type page struct {
+	Site, Title string
+	// Problem says what was wrong with what the person entered.
+	Problem string
+	// Token is the request that is to be allowed, Form proves that the form was
+	// made for this browser.
+	Token, Form, Verifier string
+	// Program asks, on behalf of the person Nickname.
+	Program, Nickname string
+}
+
+func (p *pages) getStyle(w http.ResponseWriter, r *http.Request, _ *caller) error {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.style))
+	return nil
+}
+
+// show sends a page. callback is where a form on it may lead besides this
+// server, since browsers hold a redirect after a form to the same policy.
+func (p *pages) show(w http.ResponseWriter, status int, name string, v page, callback string) error {
+	v.Site = p.a.bridge.SiteName()
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, name, v); err != nil {
+		return err
+	}
+	action := "'self'"
+	if u, err := url.Parse(callback); err == nil && plainHost(u.Host) {
+		action += " " + u.Scheme + "://" + u.Host
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action "+action+"; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// plainHost reports whether a host can stand in a policy: others would be read
+// as wildcards or as the end of the directive.
+func plainHost(host string) bool {
+	return host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") == ""
+}
+
+func (p *pages) problem(w http.ResponseWriter, status int, title, text string) error {
+	return p.show(w, status, "problem.html", page{Title: title, Problem: text}, "")
+}
+
+// request reads the request that a program has a person decide about.
+func (p *pages) request(r *http.Request, token string) (*models.RequestToken, *models.Client, string) {
+	if token == "" {
+		return nil, nil, "The address lacks the part \"oauth_token\". Go back to the program and begin again."
+	}
+	t, err := p.a.db.RequestToken(r.Context(), token)
+	if err != nil || t.Used || p.a.now().Sub(t.Created) > requestTokenAge {
+		return nil, nil, "This request is unknown, used up or older than ten minutes. Go back to the program and begin again."
+	}
+	client, err := p.a.db.Client(r.Context(), t.ClientID)
+	if err != nil {
+		return nil, nil, "The program that asks is not registered here."
+	}
+	return t, client, ""
+}
+
+// getAuthorize asks whoever opens it to log in, or to decide.
+func (p *pages) getAuthorize(w http.ResponseWriter, r *http.Request, _ *caller) error {
+	t, client, problem := p.request(r, r.URL.Query().Get("oauth_token"))
+	if problem != "" {
+		return p.problem(w, http.StatusBadRequest, "This does not work", problem)
+	}
+	account, err := p.browser(r)
+	if err != nil {
+		return err
+	}
+	if account == nil {
+		return p.showLogin(w, r, http.StatusOK, t, client, "")
+	}
+	return p.showDecision(w, r, t, client, account)
+}
+
+func (p *pages) showLogin(w http.ResponseWriter, r *http.Request, status int, t *models.RequestToken, client *models.Client, problem string) error {
+	return p.show(w, status, "login.html", page{Title: "Log in", Problem: problem, Token: t.Token, Form: p.form(w, r),
+		Program: programName(client), Nickname: r.PostForm.Get("username")}, t.Callback)
+}
+
+func (p *pages) showDecision(w http.ResponseWriter, r *http.Request, t *models.RequestToken, client *models.Client, account *models.Account) error {
+	return p.show(w, http.StatusOK, "authorize.html", page{Title: "Allow " + programName(client) + "?", Token: t.Token, Verifier: verifierOf(t, account.ActorID),
+		Form: p.form(w, r), Program: programName(client), Nickname: account.Nickname}, t.Callback)
+}
+
+func programName(c *models.Client) string {
+	if c.ApplicationName == "" {
+		return "a program without a name"
+	}
+	return c.ApplicationName
+}
+
+// postAuthorize takes a login, a decision, or the wish to be somebody else.
+func (p *pages) postAuthorize(w http.ResponseWriter, r *http.Request, _ *caller) error {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := r.ParseForm(); err != nil {
+		return p.problem(w, http.StatusBadRequest, "This does not work", "The form could not be read.")
+	}
+	form := r.PostForm
+	t, client, problem := p.request(r, form.Get("oauth_token"))
+	if problem != "" {
+		return p.problem(w, http.StatusBadRequest, "This does not work", problem)
+	}
+	if !p.checkForm(r, form.Get("form")) {
+		return p.showLogin(w, r, http.StatusForbidden, t, client, "The form was not made for this browser, or its cookie is gone. Please try again.")
+	}
+	switch {
+	case form.Has("username"):
+		return p.login(w, r, t, client, form)
+	case form.Has("other"):
+		p.endSession(w, r)
+		return p.showLogin(w, r, http.StatusOK, t, client, "")
+	}
+	account, err := p.browser(r)
+	if err != nil {
+		return err
+	}
+	if account == nil {
+		return p.showLogin(w, r, http.StatusUnauthorized, t, client, "Please log in first.")
+	}
+	if form.Has("cancel") {
+		return p.cancel(w, r, t, client)
+	}
+	if subtle.ConstantTimeCompare([]byte(form.Get("verifier")), []byte(verifierOf(t, account.ActorID))) != 1 {
+		return p.showDecision(w, r, t, client, account)
+	}
+	return p.allow(w, r, t, client, account)
+}
+
+func (p *pages) login(w http.ResponseWriter, r *http.Request, t *models.RequestToken, client *models.Client, form url.Values) error {
+	nick := form.Get("username")
+	if !readable(nick) {
+		nick = "" // nobody's
+	}
+	account, err := p.a.bridge.Authenticate(r.Context(), nick, form.Get("password"))
+	switch {
+	case errors.Is(err, bridge.ErrWrongPassword):
+		return p.showLogin(w, r, http.StatusBadRequest, t, client, "The name and the password do not belong together.")
+	case errors.Is(err, bridge.ErrSuspended):
+		return p.showLogin(w, r, http.StatusBadRequest, t, client, "This account is suspended.")
+	case err != nil:
+		return err
+	}
+	if err := p.beginSession(w, r, account); err != nil {
+		return err
+	}
+	// Who lets the program act already, and has just shown the password, need
+	// not be asked again.
+	if _, err := p.a.db.AccessTokenOf(r.Context(), account.ActorID, client.ClientID); err == nil {
+		return p.allow(w, r, t, client, account)
+	}
+	return p.showDecision(w, r, t, client, account)
+}
+
+// allow notes the decision and tells the program: by sending the browser there,
+// or by showing the verifier to be copied.
+func (p *pages) allow(w http.ResponseWriter, r *http.Request, t *models.RequestToken, client *models.Client, account *models.Account) error {
+	ctx := r.Context()
+	err := p.a.db.Write(ctx, func(tx *models.Tx) error { return tx.AuthorizeRequestToken(ctx, t.Token, account.ActorID) })
+	if errors.Is(err, models.ErrNotFound) {
+		return p.problem(w, http.StatusBadRequest, "This does not work", "This request was used up in the meantime.")
+	}
+	if err != nil {
+		return err
+	}
+	verifier := verifierOf(t, account.ActorID)
+	if t.Callback == oauth1.OutOfBand {
+		return p.show(w, http.StatusOK, "verifier.html", page{Title: "Almost done", Verifier: verifier, Program: programName(client), Nickname: account.Nickname}, "")
+	}
+	to, err := oauth1.RedirectURL(t.Callback, t.Token, verifier)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// cancel uses the request up, so that nobody can allow it later.
+func (p *pages) cancel(w http.ResponseWriter, r *http.Request, t *models.RequestToken, client *models.Client) error {
+	ctx := r.Context()
+	err := p.a.db.Write(ctx, func(tx *models.Tx) error { return tx.RemoveRequestToken(ctx, t.Token) })
+	if err != nil {
+		return err
+	}
+	return p.problem(w, http.StatusOK, "Nothing was allowed", programName(client)+" cannot act for you. You can close this page.")
+}
+
+// browser returns the account that is logged in, or nil.
+func (p *pages) browser(r *http.Request) (*models.Account, error) {
+	actor, err := p.a.sessionActor(r)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.a.db.Account(r.Context(), actor)
+}
+
+// sessionActor returns who is logged in with the browser, or
+// [models.ErrNotFound].
+func (a *API) sessionActor(r *http.Request) (int64, error) {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil || cookie.Value == "" {
+		return 0, models.ErrNotFound
+	}
+	return a.db.SessionActor(r.Context(), digest(cookie.Value))
+}
+
+func digest(s string) []byte {
+	d := sha256.Sum256([]byte(s))
+	return d[:]
+}
+
+func (p *pages) cookie(name, value string, age time.Duration) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(age.Seconds()),
+		Secure: len(p.a.names.Base) > 5 && p.a.names.Base[:5] == "https"}
+	if age == 0 {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+func (p *pages) beginSession(w http.ResponseWriter, r *http.Request, account *models.Account) error {
+	secret := oauth1.NewSecret()
+	ctx := r.Context()
+	err := p.a.db.Write(ctx, func(tx *models.Tx) error {
+		return tx.InsertSession(ctx, digest(secret), account.ActorID, p.a.now().Add(sessionAge))
+	})
+	if err == nil {
+		http.SetCookie(w, p.cookie(sessionCookie, secret, sessionAge))
+	}
+	return err
+}
+
+func (p *pages) endSession(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(sessionCookie); err == nil {
+		err := p.a.db.Write(r.Context(), func(tx *models.Tx) error { return tx.RemoveSession(r.Context(), digest(cookie.Value)) })
+		if err != nil {
+			p.a.log.ErrorContext(r.Context(), "ending a session", "error", err)
+		}
+	}
+	http.SetCookie(w, p.cookie(sessionCookie, "", 0))
+}
+
+// form returns a value for a hidden field that only a form shown in this
+// browser has: another site can neither read nor set the cookie that it is made
+// of.
+func (p *pages) form(w http.ResponseWriter, r *http.Request) string {
+	secret := ""
+	if c, err := r.Cookie(formCookie); err == nil {
+		secret = c.Value
+	}
+	if len(secret) < 22 {
+		var b [16]byte
+		rand.Read(b[:])
+		secret = base64.RawURLEncoding.EncodeToString(b[:])
+		http.SetCookie(w, p.cookie(formCookie, secret, time.Hour))
+	}
+	return formValue(secret)
+}
+
+func formValue(secret string) string {
+	return base64.RawURLEncoding.EncodeToString(digest("form " + secret))
+}
+
+func (p *pages) checkForm(r *http.Request, value string) bool {
+	c, err := r.Cookie(formCookie)
+	return err == nil && subtle.ConstantTimeCompare([]byte(formValue(c.Value)), []byte(value)) == 1
+}
