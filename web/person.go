@@ -1,0 +1,152 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+
+	"manifold/models"
+)
+
+// pageSize is how many posts, or answers, a page shows.
+const pageSize = 20
+
+// profile is what the page of a person shows.
+type profile struct {
+	Person               *person
+	Summary              template.HTML
+	Place                string
+	Followers, Following int64
+	Entries              []*entry
+	// First is the address of the newest posts, where the page shows older ones.
+	First string
+}
+
+// account returns whose page is asked for.
+func (p *Pages) account(r *http.Request) (*models.Account, error) {
+	account, err := p.store.AccountByNickname(r.Context(), pathValue(r, "nick"))
+	switch {
+	case errors.Is(err, models.ErrNotFound):
+		return nil, errNotFound
+	case err != nil:
+		return nil, err
+	case account.State == models.Deleted:
+		return nil, errDeleted
+	case account.State != models.Active:
+		return nil, errSuspended
+	}
+	return account, nil
+}
+
+// moved redirects to the one address of a page from other spellings of it, and
+// reports whether it did.
+func moved(w http.ResponseWriter, r *http.Request, nick, canonical string) bool {
+	if pathValue(r, "nick") == nick && pathValue(r, "slash") == "" {
+		return false
+	}
+	if r.URL.RawQuery != "" {
+		canonical += "?" + r.URL.RawQuery
+	}
+	w.Header().Set("Cache-Control", cachePage)
+	http.Redirect(w, r, canonical, http.StatusMovedPermanently)
+	return true
+}
+
+// elsewhere redirects programs to where they read what a page shows to people,
+// and reports whether it did. as1 is the address in the API of pump.io, as2 the
+// id in ActivityPub.
+func elsewhere(w http.ResponseWriter, r *http.Request, as1, as2 string) bool {
+	to := as2
+	switch negotiate(r.Header.Values("Accept"), htmlForm, as1Form, as2Form, ldForm) {
+	case htmlForm:
+		return false
+	case as1Form:
+		to = as1
+	}
+	w.Header().Set("Cache-Control", cachePage)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return true
+}
+
+// getPerson shows a person and what they posted for everybody.
+func (p *Pages) getPerson(w http.ResponseWriter, r *http.Request) error {
+	account, err := p.account(r)
+	if err != nil {
+		return err
+	}
+	nick := account.Nickname
+	address := p.names.Page(nick)
+	if moved(w, r, nick, address) || elsewhere(w, r, p.names.Profile(nick), p.names.Actor(nick)) {
+		return nil
+	}
+	before := r.URL.Query().Get("before")
+	position, err := p.position(r, account, before)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	// One more than is shown tells whether there are more.
+	items, _, err := p.store.StreamPage(ctx, account.ActorID, models.Outbox, models.Major, models.Viewer{}, models.Page{Count: pageSize + 1, Before: position})
+	if err != nil {
+		return err
+	}
+	next := ""
+	if len(items) > pageSize {
+		items = items[:pageSize]
+		next = address + "?before=" + url.QueryEscape(items[pageSize-1].Activity.Doc.ID)
+	}
+	activities := make([]*models.Activity, len(items))
+	for i, item := range items {
+		activities[i] = item.Activity
+	}
+	s, err := p.load(ctx, scope{activities: activities, actor: account.ActorID})
+	if err != nil {
+		return err
+	}
+	actor := s.actors[account.ActorID]
+	if actor == nil {
+		return fmt.Errorf("the account %s has no actor", nick)
+	}
+	view := &profile{
+		Person: s.person(actor.ID), Summary: content(actor.Doc.Summary), Place: place(actor.Doc),
+		Followers: actor.Counts.Followers, Following: actor.Counts.Following,
+	}
+	for _, a := range activities {
+		view.Entries = append(view.Entries, s.entry(a, 3))
+	}
+	title := view.Person.Name + " (" + view.Person.Address + ")"
+	if before != "" {
+		view.First, title = address, "Older posts by "+title
+	}
+	return p.show(w, r, "person.html", page{
+		Title: title, Description: describeProfile(view), Canonical: address, JSON: p.names.Profile(nick), Next: next, View: view,
+	})
+}
+
+// position returns where a page of somebody's posts begins, 0 for the newest.
+// before is the id of an activity among them.
+func (p *Pages) position(r *http.Request, account *models.Account, before string) (int64, error) {
+	if before == "" {
+		return 0, nil
+	}
+	activity, err := p.store.LookupKind(r.Context(), models.KindActivity, before)
+	if err == nil {
+		var position int64
+		if position, err = p.store.PositionOf(r.Context(), account.ActorID, models.Outbox, activity); err == nil {
+			return position, nil
+		}
+	}
+	if errors.Is(err, models.ErrNotFound) {
+		return 0, errNotFound
+	}
+	return 0, err
+}
+
+func describeProfile(view *profile) string {
+	if s := plainText(string(view.Summary), 300); s != "" {
+		return s
+	}
+	return "What " + view.Person.Name + " posts for everybody."
+}

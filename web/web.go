@@ -1,0 +1,125 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"manifold/bridge"
+)
+
+//go:embed templates static
+var files embed.FS
+
+// Options for [New].
+type Options struct {
+	Bridge *bridge.Bridge
+	// Log receives what goes wrong here; nil discards it.
+	Log *slog.Logger
+	// Version of the program, told at the foot of each page.
+	Version string
+}
+
+// Pages are the pages for people; see [Pages.Register].
+type Pages struct {
+	store     store
+	names     *bridge.Names
+	site      string
+	software  string
+	log       *slog.Logger
+	templates *template.Template
+	// policy is the Content-Security-Policy of every answer.
+	policy string
+}
+
+// New makes the pages of the server that a bridge belongs to.
+func New(o Options) (*Pages, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	t, err := template.New("").Funcs(printing).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("reading the templates of the pages: %w", err)
+	}
+	p := &Pages{
+		store: o.Bridge.DB(), names: o.Bridge.Names(), site: o.Bridge.SiteName(), software: strings.TrimSpace("Manifold " + o.Version),
+		log: o.Log, templates: t,
+	}
+	// Browsers warn of pictures over plain http on a page that came by https.
+	pictures := "https:"
+	if strings.HasPrefix(p.names.Base, "http:") {
+		pictures += " http:"
+	}
+	p.policy = "default-src 'none'; style-src 'self'; img-src 'self' " + pictures +
+		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return p, nil
+}
+
+// page is what the templates print. Those of a page of its own find its
+// particulars in View.
+type page struct {
+	Site, Software string
+	// Title is empty on the page of the site itself.
+	Title, Description string
+	// Canonical is the address of the page, JSON that of the same for programs,
+	// Next that of the page that continues it.
+	Canonical, JSON, Next string
+	View                  any
+}
+
+// What shared caches and browsers may do with an answer. A page may be a minute
+// old, so what was deleted can be seen for a minute longer.
+const (
+	cachePage   = "public, max-age=60"
+	cacheStatic = "public, max-age=3600"
+	cacheNever  = "no-store"
+)
+
+// show sends a page.
+func (p *Pages) show(w http.ResponseWriter, r *http.Request, name string, v page) error {
+	body, err := p.print(name, v)
+	if err != nil {
+		return err
+	}
+	send(w, r, "text/html; charset=utf-8", cachePage, body)
+	return nil
+}
+
+func (p *Pages) print(name string, v page) ([]byte, error) {
+	v.Site, v.Software = p.site, p.software
+	v.Title, v.Description = excerpt(v.Title, 100), excerpt(v.Description, 300)
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, name, v); err != nil {
+		return nil, fmt.Errorf("printing a page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// send answers with status 200, or 304 to those who have the same already.
+func send(w http.ResponseWriter, r *http.Request, contentType, cache string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", cache)
+	h.Set("Etag", `W/"`+strconv.FormatUint(xxhash.Sum64(body), 36)+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// printing are the functions of the templates.
+var printing = template.FuncMap{
+	"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"when":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
+	"count": func(n int64, one, many string) string {
+		if n == 1 {
+			return "1 " + one
+		}
+		return strconv.FormatInt(n, 10) + " " + many
+	},
+}
