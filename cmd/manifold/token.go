@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"manifold/models"
+	"manifold/pumpapi/oauth1"
+)
+
+// credentials are a program's and a token, ready to sign with.
+type credentials struct {
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+	Token        string `json:"token"`
+	TokenSecret  string `json:"token_secret"`
+}
+
+func (p *program) tokenCommand() *cobra.Command {
+	var asJSON bool
+	var name string
+	c := &cobra.Command{
+		Use: "token NICK", Short: "Print OAuth 1.0a credentials to act for somebody with", Args: arguments(1, "a nickname"),
+		Long: "Register a program and print what it signs its requests with to act for the\nperson: a client id and secret, a token and its secret. Whoever has them can do\nanything in the person's name.",
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := p.load(c)
+			if err != nil {
+				return err
+			}
+			return p.with(c.Context(), cfg, func(h *house) error {
+				t, err := h.issue(c, args[0], name)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return p.printJSON(t)
+				}
+				_, err = fmt.Fprintf(p.out, "client id      %s\nclient secret  %s\ntoken          %s\ntoken secret   %s\n", t.ClientID, t.ClientSecret, t.Token, t.TokenSecret)
+				return err
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&name, "client", "manifold token", "name of the program, shown on what it posts")
+	return c
+}
+
+func (h *house) issue(c *cobra.Command, nick, name string) (*credentials, error) {
+	ctx := c.Context()
+	out := &credentials{ClientID: oauth1.NewIdentifier(), ClientSecret: oauth1.NewSecret(), Token: oauth1.NewIdentifier(), TokenSecret: oauth1.NewSecret()}
+	err := h.db.Write(ctx, func(tx *models.Tx) error {
+		account, err := account(ctx, tx, nick)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		if err := tx.InsertClient(ctx, &models.Client{ClientID: out.ClientID, Secret: out.ClientSecret, ApplicationName: name, ApplicationType: "native",
+			Created: now, Updated: now}); err != nil {
+			return err
+		}
+		_, err = tx.EnsureAccessToken(ctx, &models.AccessToken{Token: out.Token, Secret: out.TokenSecret, ClientID: out.ClientID,
+			ActorID: account.ActorID, Created: now})
+		return err
+	})
+	return out, err
+}
+
+// errNoAccount says that nobody has a nickname.
+func errNoAccount(nick string) error {
+	return fmt.Errorf("nobody here is called %s; 'manifold user list' shows who is", nick)
+}
+
+var errSuspended = errors.New("the account is suspended; 'manifold user suspend --undo' takes it back into use")
