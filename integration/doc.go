@@ -1,0 +1,17 @@
+// Package integration has the tests of the program as a whole. Each of them
+// builds and runs the real server as a process of its own, on SQLite and on
+// PostgreSQL, and looks at it from outside, as the people and programs do who
+// use it: over HTTP, through an existing client of the pump.io network, by the
+// commands of its operator, and by killing it in the middle of its work.
+//
+// What the other packages promise in detail is tested there. Here is what only
+// the whole can show: that the parts are wired together, that what was
+// acknowledged is there after a crash, that several processes get along on one
+// database.
+//
+// The tests need PostgreSQL (see package scratchpg) and Debian's
+// python3-pypump; `make test` installs both. If MANIFOLD_TOOLS names a directory
+// with pypump_check.py in it, that program has to be content with the server too.
+//
+// The command in bench measures speed.
+package integration
