@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/mail"
 	"regexp"
+	"sync"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -135,14 +136,20 @@ var ErrSuspended = errors.New("this account is suspended")
 
 // nobody is what a password is compared with when there is no such account, so
 // that the answer takes as long.
-var nobody, _ = bcrypt.GenerateFromPassword([]byte("nobody"), bcrypt.DefaultCost)
+var nobody = sync.OnceValue(func() []byte {
+	hash, err := bcrypt.GenerateFromPassword([]byte("nobody"), passwordCost)
+	if err != nil {
+		return nil // compared with in no time, which is no worse than to fail
+	}
+	return hash
+})
 
 // Authenticate checks a password and returns the account, or
 // [ErrWrongPassword] or [ErrSuspended].
 func (b *Bridge) Authenticate(ctx context.Context, nickname, password string) (*models.Account, error) {
 	account, err := b.db.AccountByNickname(ctx, nickname)
 	if errors.Is(err, models.ErrNotFound) || err == nil && account.State == models.Deleted {
-		_ = bcrypt.CompareHashAndPassword(nobody, []byte(password))
+		_ = bcrypt.CompareHashAndPassword(nobody(), []byte(password))
 		return nil, ErrWrongPassword
 	}
 	if err != nil {

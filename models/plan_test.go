@@ -3,6 +3,7 @@ package models_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -267,6 +268,30 @@ func TestHotQueriesUseAnIndex(t *testing.T) {
 					}
 				}
 			})
+		}
+	})
+}
+
+// A failure is told as one, and never taken for nothing being there.
+func TestFailuresAreTold(t *testing.T) {
+	stores(t, func(t *testing.T, db *models.DB) {
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		for _, h := range hot {
+			if err := h.run(cancelled, db); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s, cancelled: error %v", h.name, err)
+			}
+		}
+		for _, table := range must[[]string](t)(column[string](t.Context(), db.SQL(), map[models.Dialect]string{
+			models.SQLite:   "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+			models.Postgres: "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+		}[db.Dialect()])) {
+			execute(t, db, "DROP TABLE "+table)
+		}
+		for _, h := range hot {
+			if err := h.run(t.Context(), db); err == nil || errors.Is(err, models.ErrNotFound) {
+				t.Errorf("%s, without tables: error %v", h.name, err)
+			}
 		}
 	})
 }

@@ -153,6 +153,20 @@ func TestKeptStatements(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("what columns are", func(t *testing.T) {
+		rows, err := pool.QueryContext(ctx, "SELECT node, name FROM processes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		var got []string
+		for _, c := range must[[]*sql.ColumnType](t)(rows.ColumnTypes()) {
+			got = append(got, c.Name()+" "+c.DatabaseTypeName())
+		}
+		if want := []string{"node SMALLINT", "name TEXT"}; !slices.Equal(got, want) {
+			t.Errorf("columns %v, want %v", got, want)
+		}
+	})
 	t.Run("several statements in one", func(t *testing.T) {
 		for range 2 {
 			execute(t, db, "DELETE FROM x; INSERT INTO x (a, b) VALUES ('one;two', 1); INSERT INTO x (a, b) VALUES (2, 2)")
