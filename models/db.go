@@ -220,6 +220,9 @@ func (c *conn) rows(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	if !storable(args) {
 		return nil, ErrText
 	}
+	if err := ctx.Err(); err != nil && !c.tx {
+		return nil, err
+	}
 	return c.in(ctx).Raw(query, args...).Rows()
 }
 
