@@ -47,6 +47,15 @@ type Result struct {
 // that is durable, or an [*Error] when the activity is refused.
 func (b *Bridge) Post(ctx context.Context, s Submission) (*Result, error) {
 	SanitizeActivity(s.Activity)
+	// Read outside of the transaction, which cannot fill the cache of documents.
+	// What changes the actor reads it again.
+	actor, err := b.db.Actor(ctx, s.ActorID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the actor of a post: %w", err)
+	}
+	if err := mayAct(actor); err != nil {
+		return nil, err
+	}
 	var op *operation
 	write := func(tx *models.Tx) error {
 		op = nil
@@ -54,13 +63,6 @@ func (b *Bridge) Post(ctx context.Context, s Submission) (*Result, error) {
 			if err := s.Within(ctx, tx); err != nil {
 				return err
 			}
-		}
-		actor, err := tx.Actor(ctx, s.ActorID)
-		if err != nil {
-			return fmt.Errorf("reading the actor of a post: %w", err)
-		}
-		if err := mayAct(actor); err != nil {
-			return err
 		}
 		op = newOperation(b, tx, actor, s.Activity)
 		op.onlyIf = s.OnlyIf
@@ -71,7 +73,7 @@ func (b *Bridge) Post(ctx context.Context, s Submission) (*Result, error) {
 		op.original = &models.Original{Network: s.Network, SenderID: actor.ID, Verified: s.Verified, ContentType: s.ContentType, Bytes: s.Original}
 		return op.run(ctx)
 	}
-	err := b.db.Write(ctx, write)
+	err = b.db.Write(ctx, write)
 	if errors.Is(err, models.ErrExists) && op != nil {
 		// Somebody else was first to name the same thing, at the same time; now
 		// it is known.
