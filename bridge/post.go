@@ -291,8 +291,9 @@ func (op *operation) run(ctx context.Context) error {
 		op.finishDoc,
 		op.bindToPost,
 		op.store,
+		op.storeUnordered,
 		op.takePosition,
-		op.storeThings,
+		op.storeOrdered,
 		rule.apply(op),
 		op.distribute,
 		op.enqueue,
@@ -419,15 +420,25 @@ func (op *operation) reread(ctx context.Context) (*models.Object, error) {
 	return row, nil
 }
 
-// storeThings writes the rows of what the activity brings into being.
-func (op *operation) storeThings(ctx context.Context) error {
+// storeUnordered writes the rows of new things that stand in no order, before a
+// position is held: all notes and pictures that answer nothing.
+func (op *operation) storeUnordered(ctx context.Context) error {
+	return op.storeThings(ctx, func(o *models.Object) bool { return !o.Ordered() })
+}
+
+// storeOrdered writes the rows of new replies and lists.
+func (op *operation) storeOrdered(ctx context.Context) error {
+	return op.storeThings(ctx, (*models.Object).Ordered)
+}
+
+func (op *operation) storeThings(ctx context.Context, now func(*models.Object) bool) error {
 	for _, t := range []thing{op.parent, op.object} {
 		var err error
 		switch {
 		case !t.new:
-		case t.actor != nil:
+		case t.actor != nil && now(&models.Object{}):
 			err = op.tx.CreateActor(ctx, t.actor)
-		default:
+		case t.object != nil && now(t.object):
 			if err = op.uniqueList(ctx, t.object); err == nil {
 				err = op.tx.InsertObject(ctx, t.object)
 			}

@@ -221,6 +221,9 @@ func (op *operation) applyPost(ctx context.Context) error {
 		row.ActivityID, row.Updated = op.row.ID, op.now
 		if op.parent.object != nil {
 			row.ParentID = op.parent.object.ID
+			if row.Position, err = op.tx.Position(ctx); err != nil {
+				return err
+			}
 		}
 		if err := op.tx.UpdateObject(ctx, row); err != nil {
 			return err

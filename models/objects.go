@@ -188,9 +188,8 @@ func (c *conn) LikedObjects(ctx context.Context, actor int64, viewer Viewer, p P
 	return list, nil
 }
 
-// CreateObject stores a new object under its names; o.ID and o.Position are
-// set. It returns [ErrExists] when one of the names is taken. It takes a
-// position.
+// CreateObject stores a new object under its names; o.ID is set. It returns
+// [ErrExists] when one of the names is taken.
 func (tx *Tx) CreateObject(ctx context.Context, o *Object, names ...string) error {
 	if o.ID == 0 {
 		o.ID = tx.NewID()
@@ -206,16 +205,23 @@ func (tx *Tx) CreateObject(ctx context.Context, o *Object, names ...string) erro
 	return tx.InsertObject(ctx, o)
 }
 
+// Ordered reports whether the thing stands in an order among others: replies do
+// and lists do. All else needs no position.
+func (o *Object) Ordered() bool { return o.ParentID != 0 || o.ListOf != "" }
+
 // InsertObject stores a new object whose names have been given to its row
-// already; see [Tx.Identify]. It takes a position.
+// already; see [Tx.Identify]. It takes a position where the thing is
+// [Object.Ordered].
 func (tx *Tx) InsertObject(ctx context.Context, o *Object) error {
 	doc, err := encodeDoc(o.Doc)
 	if err != nil {
 		return err
 	}
 	o.Version = 1
-	if o.Position, err = tx.Position(ctx); err != nil {
-		return err
+	if o.Ordered() {
+		if o.Position, err = tx.Position(ctx); err != nil {
+			return err
+		}
 	}
 	_, err = tx.exec(ctx, `INSERT INTO objects (id, version, position, type, author_id, parent_id, activity_id, local, list_of, created, updated, deleted, doc)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, o.ID, o.Version, o.Position, o.Type, o.AuthorID, o.ParentID, o.ActivityID, o.Local,
@@ -234,8 +240,8 @@ func (tx *Tx) UpdateObject(ctx context.Context, o *Object) error {
 	if err != nil {
 		return err
 	}
-	found, err := tx.get(ctx, `UPDATE objects SET version = version + 1, type = ?, author_id = ?, parent_id = ?, activity_id = ?, list_of = ?,
-		updated = ?, deleted = ?, doc = ? WHERE id = ? RETURNING version`, []any{o.Type, o.AuthorID, o.ParentID, o.ActivityID, o.ListOf,
+	found, err := tx.get(ctx, `UPDATE objects SET version = version + 1, position = ?, type = ?, author_id = ?, parent_id = ?, activity_id = ?, list_of = ?,
+		updated = ?, deleted = ?, doc = ? WHERE id = ? RETURNING version`, []any{o.Position, o.Type, o.AuthorID, o.ParentID, o.ActivityID, o.ListOf,
 		millis(o.Updated), millis(o.Deleted), doc, o.ID}, &o.Version)
 	if err == nil && !found {
 		err = ErrNotFound

@@ -327,7 +327,7 @@ func TestUploads(t *testing.T) {
 		if got := ids(list); err != nil || total != 3 || !slices.Equal(got, []string{"c", "b"}) {
 			t.Errorf("uploads %v of %d, error %v; want c, b of 3", got, total, err)
 		}
-		list, _, err = db.Uploads(ctx, 1, models.Page{Count: 20, Before: objects[1].Position})
+		list, _, err = db.Uploads(ctx, 1, models.Page{Count: 20, Before: must[int64](t)(db.UploadPosition(ctx, objects[1].ID))})
 		if got := ids(list); err != nil || !slices.Equal(got, []string{"a"}) {
 			t.Errorf("uploads before b %v, error %v; want a", got, err)
 		}

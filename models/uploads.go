@@ -65,6 +65,20 @@ func (c *conn) Uploads(ctx context.Context, owner int64, p Page) ([]*Object, int
 	return list, total, nil
 }
 
+// UploadPosition returns where the upload of an object stands among its owner's,
+// or [ErrNotFound].
+func (c *conn) UploadPosition(ctx context.Context, object int64) (int64, error) {
+	var position int64
+	found, err := c.get(ctx, "SELECT position FROM uploads WHERE object_id = ? AND NOT thumbnail", []any{object}, &position)
+	if err != nil {
+		return 0, fmt.Errorf("finding an upload: %w", err)
+	}
+	if !found {
+		return 0, ErrNotFound
+	}
+	return position, nil
+}
+
 // UploadsOf returns the paths of the files of an object.
 func (c *conn) UploadsOf(ctx context.Context, object int64) ([]string, error) {
 	var paths []string

@@ -2,6 +2,7 @@ package pumpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -175,7 +176,14 @@ func (a *API) getUploads(w http.ResponseWriter, r *http.Request, c *caller) erro
 	}
 	total := 0
 	return a.serveThings(w, r, c, things{
-		title: "Uploads by " + nameOf(owner), owner: owner, find: a.objectPosition, write: whole, count: &total,
+		title: "Uploads by " + nameOf(owner), owner: owner, write: whole, count: &total,
+		find: func(ctx context.Context, id string) (int64, error) {
+			object, err := a.db.LookupKind(ctx, models.KindObject, id)
+			if err != nil {
+				return 0, err
+			}
+			return a.db.UploadPosition(ctx, object)
+		},
 		list: func(p models.Page) (list []*models.Object, err error) {
 			list, total, err = a.db.Uploads(r.Context(), owner.ID, p)
 			return list, err

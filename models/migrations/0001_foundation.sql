@@ -95,7 +95,7 @@ CREATE TABLE identifiers (
 CREATE INDEX identifiers_by_ref ON identifiers (ref_id);
 
 -- Everything that is not an actor and not an activity: notes, pictures,
--- comments, lists. position orders it among its siblings; list_of is the type of
+-- comments, lists. position orders replies and lists among their siblings; list_of is the type of
 -- the members where the thing is somebody's list; activity_id is the activity
 -- that posted it, which decides who may see it.
 CREATE TABLE objects (
