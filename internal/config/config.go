@@ -27,6 +27,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -54,17 +55,50 @@ type Config struct {
 	TLSKey       string       `key:"tls_key"`  // path of a PEM file, used with TLSFiles
 	ACMEEmail    string       `key:"acme_email"`
 
+	RedirectListen    string         `key:"redirect_listen"` // host:port, or empty for off
+	HSTS              string         `key:"hsts"`            // the value of the header, or empty for none
+	CanonicalRedirect bool           `key:"canonical_redirect"`
+	TrustedProxies    []netip.Prefix `key:"trusted_proxies"`
+	Compress          bool           `key:"compress"`
+
 	AllowPrivateAddresses bool `key:"allow_private_addresses"`
 
 	LogLevel      slog.Level `key:"log_level"`
 	LogFormat     LogFormat  `key:"log_format"`
+	LogFile       string     `key:"log_file"`       // path, or empty for standard error
 	MetricsListen string     `key:"metrics_listen"` // host:port, or empty for off
 	RateLimits    bool       `key:"rate_limits"`
 	Bridge        Bridge     `key:"bridge"`
-	SiteName      string     `key:"site_name"`
-	MaxUpload     int64      `key:"max_upload"` // bytes, at least 1
-	CacheSize     int64      `key:"cache_size"` // bytes, 0 for no cache
 
+	AuthorizedFetch bool `key:"authorized_fetch"`
+
+	SiteName     string `key:"site_name"`
+	SiteOwner    string `key:"site_owner"`
+	SiteOwnerURL string `key:"site_owner_url"` // http, https or mailto; empty for none
+	Favicon      string `key:"favicon"`        // path, or empty for ours
+	Realtime     bool   `key:"realtime"`
+
+	Uploads     bool  `key:"uploads"`
+	MaxUpload   int64 `key:"max_upload"`   // bytes, at least 1
+	UploadQuota int64 `key:"upload_quota"` // bytes an account, 0 for no limit
+	CacheSize   int64 `key:"cache_size"`   // bytes, 0 for no cache
+	// ProxyWhitelist are the hosts that pictures are fetched from for clients,
+	// in lower case; empty for all.
+	ProxyWhitelist []string `key:"proxy_whitelist"`
+	ProxyCacheSize int64    `key:"proxy_cache_size"` // bytes, 0 for none
+
+	SMTPServer   string  `key:"smtp_server"` // host:port, or empty for no mail
+	SMTPUser     string  `key:"smtp_user"`
+	SMTPPassword Secret  `key:"smtp_password"`
+	SMTPTLS      SMTPTLS `key:"smtp_tls"`
+	MailFrom     string  `key:"mail_from"` // RFC 5322 mailbox; never empty when SMTPServer is not
+	RequireEmail bool    `key:"require_email"`
+
+	// Presets are programs and people that the file wants to exist, see
+	// [Presets]. Only the configuration file of the original pump.io has them.
+	Presets Presets
+	// Warnings say what of the file has no effect here, one sentence each.
+	Warnings []string
 	// File is the path of the configuration file that was read, or empty.
 	File string
 	// Sources tells for every key where its value came from.
@@ -72,7 +106,8 @@ type Config struct {
 }
 
 // Load reads the settings from flags, from environ in the form of os.Environ,
-// and from the file that one of them names.
+// and from the file that one of them names: one in TOML with our keys, or the
+// configuration file of the original pump.io, see original.go.
 //
 // flags must have been prepared by AddFlags and parsed; nil stands for no flags.
 // An empty environment variable counts as not set, so that a compose file may
@@ -87,17 +122,20 @@ func Load(flags *pflag.FlagSet, environ []string) (*Config, error) {
 	if given.file != nil {
 		file = *given.file
 	}
-	var inFile map[string]setting
+	var inFile fileLayer
 	var fileErr error
 	if file != "" {
 		inFile, fileErr = fromFile(file)
 	}
+	if inFile.original {
+		inFile.warnings = append(inFile.warnings, originalVariables(environ)...)
+	}
 
-	c := &Config{File: file, Sources: make(map[string]Source, len(keys))}
+	c := &Config{File: file, Presets: inFile.presets, Warnings: inFile.warnings, Sources: make(map[string]Source, len(keys))}
 	var wrong []error
 	for _, k := range keys {
 		s := setting{text: k.fallback, source: Source{Kind: FromDefault}}
-		for _, layer := range []map[string]setting{inFile, env.settings, given.settings} {
+		for _, layer := range []map[string]setting{inFile.settings, env.settings, given.settings} {
 			if over, ok := layer[k.name]; ok {
 				s = over
 			}
@@ -124,6 +162,14 @@ func (c *Config) derive() {
 		c.Database = Database{dsn: filepath.Join(c.DataDir, filepath.Base(c.Database.dsn))}
 		c.Sources["database"] = Source{Kind: Derived, Name: "data_dir"}
 	}
+	c.deriveURL()
+	if c.SMTPServer != "" && c.MailFrom == "" {
+		c.MailFrom = "no-reply@" + c.URL.Hostname()
+		c.Sources["mail_from"] = Source{Kind: Derived, Name: "url"}
+	}
+}
+
+func (c *Config) deriveURL() {
 	if c.Sources["url"].Kind != FromDefault {
 		return
 	}
@@ -182,6 +228,20 @@ func (c *Config) combinations() []error {
 	}
 	if c.MetricsListen != "" && c.MetricsListen == c.Listen && port != "0" {
 		refuse("both want "+c.Listen+"; give metrics_listen a port of its own", "metrics_listen", "listen")
+	}
+	if c.RedirectListen != "" && (c.RedirectListen == c.Listen || c.RedirectListen == c.MetricsListen) {
+		refuse("both want "+c.RedirectListen+"; give redirect_listen a port of its own, usually 80", "redirect_listen", "listen")
+	}
+	if c.URL.Scheme != "https" {
+		if c.RedirectListen != "" {
+			refuse("it redirects to https, which the url has not; give url the scheme https", "redirect_listen", "url")
+		}
+		if c.HSTS != "" {
+			refuse("browsers heed it over https only; give url the scheme https", "hsts", "url") // RFC 6797 8.1
+		}
+	}
+	if c.RequireEmail && c.SMTPServer == "" {
+		refuse("nobody could confirm an address without mail; set smtp_server", "require_email", "smtp_server")
 	}
 	switch c.TLS {
 	case TLSFiles:

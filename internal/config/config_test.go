@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,16 +53,26 @@ func TestDefaults(t *testing.T) {
 		"data_dir": c.DataDir, "registration": c.Registration, "networks": c.Networks.String(), "web": c.Web,
 		"tls": c.TLS, "tls_cert": c.TLSCert, "tls_key": c.TLSKey, "acme_email": c.ACMEEmail,
 		"allow_private_addresses": c.AllowPrivateAddresses, "log_level": c.LogLevel, "log_format": c.LogFormat,
-		"metrics_listen": c.MetricsListen, "rate_limits": c.RateLimits, "bridge": c.Bridge,
+		"metrics_listen": c.MetricsListen, "rate_limits": c.RateLimits, "bridge": c.Bridge, "authorized_fetch": c.AuthorizedFetch,
 		"site_name": c.SiteName, "max_upload": c.MaxUpload, "cache_size": c.CacheSize, "file": c.File,
+		"redirect_listen": c.RedirectListen, "hsts": c.HSTS, "canonical_redirect": c.CanonicalRedirect, "compress": c.Compress,
+		"trusted_proxies": strings.Join(prefixTexts(c.TrustedProxies), " "), "log_file": c.LogFile, "site_owner": c.SiteOwner,
+		"site_owner_url": c.SiteOwnerURL, "favicon": c.Favicon, "realtime": c.Realtime, "uploads": c.Uploads, "upload_quota": c.UploadQuota,
+		"proxy_whitelist": len(c.ProxyWhitelist), "smtp_server": c.SMTPServer, "smtp_user": c.SMTPUser, "smtp_password": c.SMTPPassword,
+		"smtp_tls": c.SMTPTLS, "mail_from": c.MailFrom, "require_email": c.RequireEmail, "proxy_cache_size": c.ProxyCacheSize,
 	}
 	want := map[string]any{
 		"url": "http://localhost:8080", "listen": "127.0.0.1:8080", "database": "data/manifold.db", "driver": SQLite,
 		"data_dir": "data", "registration": RegistrationClosed, "networks": "pump,activitypub,ostatus", "web": true,
 		"tls": TLSOff, "tls_cert": "", "tls_key": "", "acme_email": "",
 		"allow_private_addresses": false, "log_level": slog.LevelInfo, "log_format": LogText,
-		"metrics_listen": "", "rate_limits": true, "bridge": BridgeThreads,
+		"metrics_listen": "", "rate_limits": true, "bridge": BridgeThreads, "authorized_fetch": false,
 		"site_name": "Manifold", "max_upload": int64(20_000_000), "cache_size": int64(32_000_000), "file": "",
+		"redirect_listen": "", "hsts": "", "canonical_redirect": true, "compress": true,
+		"trusted_proxies": "127.0.0.0/8 ::1/128", "log_file": "", "site_owner": "",
+		"site_owner_url": "", "favicon": "", "realtime": true, "uploads": true, "upload_quota": int64(1_000_000_000),
+		"proxy_whitelist": 0, "smtp_server": "", "smtp_user": "", "smtp_password": Secret{},
+		"smtp_tls": SMTPStartTLS, "mail_from": "", "require_email": false, "proxy_cache_size": int64(256_000_000),
 	}
 	for name, w := range want {
 		if got[name] != w {
@@ -82,7 +93,7 @@ var samples = map[string][2]string{
 	"listen":                  {":9000", `":9000"`},
 	"database":                {"postgres://m:pw@db/m", `"postgres://m:[masked]@db/m"`},
 	"data_dir":                {"/var/lib/manifold", `"/var/lib/manifold"`},
-	"registration":            {"Invite", `"invite"`},
+	"registration":            {"Open", `"open"`},
 	"networks":                {"ostatus, pump", `["pump", "ostatus"]`},
 	"web":                     {"off", `"off"`},
 	"tls":                     {"acme", `"acme"`},
@@ -95,9 +106,30 @@ var samples = map[string][2]string{
 	"metrics_listen":          {"127.0.0.1:9090", `"127.0.0.1:9090"`},
 	"rate_limits":             {"off", `"off"`},
 	"bridge":                  {"open", `"open"`},
+	"authorized_fetch":        {"on", `"on"`},
+	"proxy_cache_size":        {"1GiB", `"1GiB"`},
 	"site_name":               {"Our corner", `"Our corner"`},
 	"max_upload":              {"40 mb", `"40MB"`},
 	"cache_size":              {"67108864", `"64MiB"`},
+	"redirect_listen":         {":80", `":80"`},
+	"hsts":                    {"Max-Age=60;includeSubDomains", `"max-age=60; includeSubDomains"`},
+	"canonical_redirect":      {"off", `"off"`},
+	"compress":                {"off", `"off"`},
+	"trusted_proxies":         {"10.1.2.3/8, ::1", `["10.0.0.0/8", "::1/128"]`},
+	"log_file":                {"/var/log/manifold.log", `"/var/log/manifold.log"`},
+	"site_owner":              {" Ann ", `"Ann"`},
+	"site_owner_url":          {"mailto:ann@social.example", `"mailto:ann@social.example"`},
+	"favicon":                 {"/etc/icon.png", `"/etc/icon.png"`},
+	"realtime":                {"off", `"off"`},
+	"uploads":                 {"off", `"off"`},
+	"upload_quota":            {"5GB", `"5GB"`},
+	"proxy_whitelist":         {"a.example, B.example:8080", `["a.example", "b.example:8080"]`},
+	"smtp_server":             {"Smtp.Example:587", `"smtp.example:587"`},
+	"smtp_user":               {"ann", `"ann"`},
+	"smtp_password":           {"hunter2", `"[masked]"`},
+	"smtp_tls":                {"TLS", `"tls"`},
+	"mail_from":               {"Our corner <post@social.example>", `"Our corner <post@social.example>"`},
+	"require_email":           {"on", `"on"`},
 }
 
 // TestTableAndStructAgree holds the table to the struct: each key writes the
@@ -106,7 +138,7 @@ func TestTableAndStructAgree(t *testing.T) {
 	fields := map[string]string{}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		name, tagged := f.Tag.Lookup("key")
-		if !tagged && f.Name != "File" && f.Name != "Sources" {
+		if besides := []string{"File", "Sources", "Presets", "Warnings"}; !tagged && !slices.Contains(besides, f.Name) {
 			t.Errorf("field %s has no key", f.Name)
 		}
 		if tagged {
@@ -149,8 +181,11 @@ func TestEveryPlace(t *testing.T) {
 	for _, k := range keys {
 		sample := samples[k.name]
 		var companions []string
-		if k.name == "tls" {
+		switch k.name {
+		case "tls", "redirect_listen", "hsts":
 			companions = []string{"--url=https://social.example"}
+		case "require_email":
+			companions = []string{"--smtp-server=smtp.example:25"}
 		}
 		inFile := func(text string) string { return fmt.Sprintf("\n%s = %q\n", k.name, text) }
 		for _, place := range []struct {
@@ -253,6 +288,19 @@ func TestDerivedDatabaseSaysFromWhat(t *testing.T) {
 	}
 }
 
+func TestDerivedSender(t *testing.T) {
+	for _, tt := range []struct{ args, from, source string }{
+		{"--url=https://social.example:8443", "", "default"},
+		{"--url=https://social.example:8443 --smtp-server=localhost:25", "no-reply@social.example", "derived from url"},
+		{"--smtp-server=localhost:25 --mail-from=ann@a.example", "ann@a.example", "flag --mail-from"},
+	} {
+		c := mustLoad(t, strings.Fields(tt.args), nil, "")
+		if got := c.Sources["mail_from"].String(); c.MailFrom != tt.from || got != tt.source {
+			t.Errorf("%s: mail comes from %q (%s), want %q (%s)", tt.args, c.MailFrom, got, tt.from, tt.source)
+		}
+	}
+}
+
 func TestBound(t *testing.T) {
 	address := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40123}
 	c := mustLoad(t, []string{"--listen=127.0.0.1:0"}, nil, "")
@@ -296,6 +344,13 @@ func TestCombinations(t *testing.T) {
 		{"port 0", "--listen=127.0.0.1:0", ""},
 		{"port 0 with url", "--listen=127.0.0.1:0 --url=http://localhost:8080", "listen,url"},
 		{"one port twice", "--listen=:9000 --metrics-listen=:9000", "metrics_listen,listen"},
+		{"redirects", "--url=https://a.example --redirect-listen=:80 --hsts=60", ""},
+		{"redirects from http to http", "--url=http://a.example --redirect-listen=:80", "redirect_listen,url"},
+		{"redirects on the port of the server", "--url=https://a.example --listen=:80 --redirect-listen=:80", "redirect_listen,listen"},
+		{"redirects on the port of the metrics", "--url=https://a.example --metrics-listen=:80 --redirect-listen=:80", "redirect_listen,listen"},
+		{"a promise of https over http", "--url=http://a.example --hsts=60", "hsts,url"},
+		{"confirmation with mail", "--require-email=on --smtp-server=localhost:25", ""},
+		{"confirmation without mail", "--require-email=on", "require_email,smtp_server"},
 		{"two free ports", "--listen=:0 --metrics-listen=:0", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -23,11 +23,15 @@ const (
 type Source struct {
 	Kind SourceKind
 	Name string // the flag with its dashes, the variable, the path of the file, or the key derived from
-	Line int    // in the file, from 1
+	Line int    // in the file, from 1; 0 where a default of that file's program counts
+	// As is what the file calls the setting, where that is another name than the
+	// key: the original pump.io says urlPort and hostname where we say url.
+	As string
 }
 
 // String returns "flag --listen", "environment MANIFOLD_LISTEN",
-// "/etc/manifold.toml:12", "default", or "derived from listen".
+// "/etc/manifold.toml:12", "/etc/pump.io.json:3 (smtpserver)", "default", or
+// "derived from listen".
 func (s Source) String() string {
 	switch s.Kind {
 	case FromFlag:
@@ -35,7 +39,14 @@ func (s Source) String() string {
 	case FromEnvironment:
 		return "environment " + s.Name
 	case FromFile:
-		return fmt.Sprintf("%s:%d", s.Name, s.Line)
+		place := s.Name
+		if s.Line > 0 {
+			place = fmt.Sprintf("%s:%d", s.Name, s.Line)
+		}
+		if s.As != "" {
+			place += " (" + s.As + ")"
+		}
+		return place
 	case Derived:
 		return "derived from " + s.Name
 	}
@@ -54,7 +65,8 @@ func (e *FileError) Error() string {
 }
 func (e *FileError) Unwrap() error { return e.Err }
 
-// SyntaxError is a configuration file that is not TOML.
+// SyntaxError is a configuration file that is neither TOML nor, where it should
+// be, JSON.
 type SyntaxError struct {
 	Path   string
 	Line   int // from 1
@@ -69,6 +81,8 @@ type UnknownKeyError struct {
 	Name    string
 	Source  Source
 	Nearest string // the name most like it, or empty if none is
+	// Known are the names that there are; nil stands for our keys.
+	Known []string
 }
 
 func (e *UnknownKeyError) Error() string {
@@ -79,11 +93,19 @@ func (e *UnknownKeyError) Error() string {
 	if e.Nearest != "" {
 		return what + "; did you mean " + e.Nearest + "?"
 	}
+	names := e.Known
+	if names == nil {
+		names = keyNames()
+	}
+	return what + "; there are " + strings.Join(names, ", ")
+}
+
+func keyNames() []string {
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.name
 	}
-	return what + "; there are " + strings.Join(names, ", ")
+	return names
 }
 
 // ValueError is a value that its key does not allow.
@@ -121,22 +143,26 @@ func join[E error](wrong []E) error {
 
 // nearestKey returns the key that name was most likely meant to be, or "".
 func nearestKey(name string) string {
-	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	return nearest(strings.ReplaceAll(strings.ToLower(name), "-", "_"), keyNames())
+}
+
+// nearest returns the name that another was most likely meant to be, or "".
+func nearest(name string, names []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	if len(name) > 64 {
 		return ""
 	}
-	for _, k := range keys {
-		if d := distance(name, k.name); d < least {
-			best, least = k.name, d
+	for _, n := range names {
+		if d := distance(name, n); d < least {
+			best, least = n, d
 		}
 	}
 	if best != "" || len(name) < 3 {
 		return best
 	}
-	for _, k := range keys {
-		if strings.Contains(k.name, name) || strings.Contains(name, k.name) {
-			return k.name
+	for _, n := range names {
+		if strings.Contains(n, name) || strings.Contains(name, n) {
+			return n
 		}
 	}
 	return ""

@@ -26,19 +26,32 @@ const (
 	maxBrackets  = 16
 )
 
-// fromFile reads the settings in a TOML file. The error is a *FileError, a
-// *SyntaxError, or joins an *UnknownKeyError for each unknown key.
-func fromFile(path string) (map[string]setting, error) {
+// fileLayer is what the file says.
+type fileLayer struct {
+	settings map[string]setting
+	presets  Presets
+	warnings []string
+	original bool // the file is one of the original pump.io
+}
+
+// fromFile reads the settings in a file. The error is a *FileError, a
+// *SyntaxError, or joins an *UnknownKeyError or *ValueError for each key that is
+// wrong.
+func fromFile(path string) (fileLayer, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &FileError{Path: path, Err: withoutPath(err)}
+		return fileLayer{}, &FileError{Path: path, Err: withoutPath(err)}
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxOriginalBytes+1))
 	if err != nil {
-		return nil, &FileError{Path: path, Err: withoutPath(err)}
+		return fileLayer{}, &FileError{Path: path, Err: withoutPath(err)}
 	}
-	return parseFile(path, data)
+	if isOriginal(path, data) {
+		return parseOriginal(path, data)
+	}
+	settings, err := parseFile(path, data)
+	return fileLayer{settings: settings}, err
 }
 
 // withoutPath drops the path that errors of package os carry, because FileError
@@ -113,7 +126,7 @@ func syntaxError(path string, err error) error {
 		return &SyntaxError{Path: path, Reason: strings.TrimPrefix(err.Error(), "toml: ")}
 	}
 	reason := parse.Message
-	if k, ok := lookup(parse.LastKey); ok && k.secret {
+	if k, ok := lookup(parse.LastKey); ok && k.mask != nil {
 		reason = "the value of " + k.name + " is not valid TOML; text must stand in quotes"
 	}
 	return &SyntaxError{Path: path, Line: parse.Position.Line, Reason: reason}
@@ -156,13 +169,13 @@ func (f form) text(value any) (string, error) {
 		switch {
 		case f == formSwitch:
 			return text, nil
-		case f == formWords && !v:
+		case (f == formWords || f == formSeconds || f == formList) && !v:
 			return "off", nil
 		}
 		return text, errors.New("it is a boolean; text must stand in quotes")
 	case int64:
 		text := strconv.FormatInt(v, 10)
-		if f == formSize {
+		if f == formSize || f == formSeconds {
 			return text, nil
 		}
 		return text, errors.New("it is a number; text must stand in quotes")

@@ -18,9 +18,15 @@ metrics_listen = false
 networks = ["ostatus", "pump"]
 max_upload = 1_000
 cache_size = "1MiB"
+trusted_proxies = false
+proxy_whitelist = ["a.example", "B.example:8080"]
+hsts = 60
+url = "https://a.example"
+smtp_server = false
 `)
 	if c.Web || c.RateLimits || !c.AllowPrivateAddresses || c.Bridge != BridgeOff || c.MetricsListen != "" ||
-		c.Networks.String() != "pump,ostatus" || c.MaxUpload != 1000 || c.CacheSize != 1<<20 {
+		c.Networks.String() != "pump,ostatus" || c.MaxUpload != 1000 || c.CacheSize != 1<<20 || len(c.TrustedProxies) != 0 ||
+		strings.Join(c.ProxyWhitelist, " ") != "a.example b.example:8080" || c.HSTS != "max-age=60" || c.SMTPServer != "" {
 		t.Errorf("settings are %+v", c)
 	}
 }
@@ -30,7 +36,7 @@ func TestFileTypes(t *testing.T) {
 	for _, line := range []string{
 		`listen = 8080`, `site_name = true`, `bridge = true`, `registration = false`, `web = 1`, `max_upload = 1.5`,
 		`networks = [1]`, `networks = "pump,x"`, `url = ["http://a"]`, `database = {host = "x"}`, `data_dir = 1979-05-27`,
-		`tls = ""`,
+		`tls = ""`, `hsts = 1.5`, `hsts = true`, `smtp_server = true`, `trusted_proxies = true`, `networks = false`,
 	} {
 		name, _, _ := strings.Cut(line, " ")
 		_, err := load(t, nil, nil, "# first\n"+line)
@@ -49,9 +55,9 @@ func TestUnknownKeysOfFile(t *testing.T) {
 		{"listn = 1", "listn", "listen", 1},
 		{"\n\nLog-Level = 1", "Log-Level", "log_level", 3},
 		{"networks = [\n\"pump\"\n]\n\"da\\u0074abse\" = 1", "databse", "database", 4},
-		{"\n[server]\nlisten = \":1\"", "server", "", 2},
+		{"\n[server]\nlisten = \":1\"", "server", "smtp_server", 2},
 		{"\n[web.pages]\nx = 1", "web", "", 2},
-		{"\nserver.a.b = 1\nserver.c = 1", "server", "", 2},
+		{"\nzebra.a.b = 1\nzebra.c = 1", "zebra", "", 2},
 		{"[[network]]\nname = \"pump\"", "network", "networks", 1},
 		{"email = \"a@b.example\"", "email", "acme_email", 1},
 		{"zzzzzzzzzzz = 1", "zzzzzzzzzzz", "", 1},
@@ -181,7 +187,7 @@ func FuzzFile(f *testing.F) {
 				t.Fatalf("%q from line %d", name, s.source.Line)
 			}
 			var c, again Config
-			if k.apply(&c, s) != nil || k.secret {
+			if k.apply(&c, s) != nil || k.mask != nil {
 				continue
 			}
 			printed := name + " = " + k.literal(&c)

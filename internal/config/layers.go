@@ -34,7 +34,7 @@ func (v *flagValue) Type() string       { return v.placeholder }
 // AddFlags adds the flag of every key and --config to flags. Values are checked
 // by Load, so that a wrong flag reads like a wrong line of the file.
 func AddFlags(flags *pflag.FlagSet) {
-	flags.Var(&flagValue{placeholder: "FILE"}, flagFile, "TOML file with settings")
+	flags.Var(&flagValue{placeholder: "FILE"}, flagFile, "file with settings, in TOML, or a pump.io.json")
 	for _, k := range keys {
 		f := flags.VarPF(&flagValue{text: k.fallback, placeholder: k.placeholder}, k.flag(), "", k.usage)
 		f.NoOptDefVal = k.bare

@@ -14,7 +14,7 @@ import (
 // The text is TOML with the source as a comment, one line a key. The JSON is an
 // object with a member for each key: {"value": ..., "source": "flag", "name":
 // "--listen", "line": 0}; value is a string, a boolean, a number of bytes, or an
-// array of strings; name and line are as in Source and left out where empty.
+// array of strings; name, line and as are as in Source and left out where empty.
 func (c *Config) Print(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return c.printJSON(w)
@@ -28,11 +28,12 @@ func (c *Config) printJSON(w io.Writer) error {
 		Source SourceKind `json:"source"`
 		Name   string     `json:"name,omitempty"`
 		Line   int        `json:"line,omitempty"`
+		As     string     `json:"as,omitempty"`
 	}
 	entries := make(map[string]entry, len(keys))
 	for _, k := range keys {
 		s := c.Sources[k.name]
-		entries[k.name] = entry{Value: k.get(c), Source: s.Kind, Name: s.Name, Line: s.Line}
+		entries[k.name] = entry{Value: k.get(c), Source: s.Kind, Name: s.Name, Line: s.Line, As: s.As}
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

@@ -22,7 +22,7 @@ type Registration string
 
 const (
 	RegistrationOpen   Registration = "open"   // everybody
-	RegistrationInvite Registration = "invite" // who holds an invitation
+	RegistrationInvite Registration = "invite" // whoever has an invitation
 	RegistrationClosed Registration = "closed" // only the operator, for others
 )
 

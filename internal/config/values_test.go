@@ -33,7 +33,7 @@ func TestValues(t *testing.T) {
 			"postgres://u:%zz@h/db": "",
 		},
 		"data_dir":                {"": ""},
-		"registration":            {"OPEN": `"open"`, "": "", "yes": ""},
+		"registration":            {"OPEN": `"open"`, "": "", "Invite": `"invite"`, "yes": ""},
 		"networks":                {"OStatus,pump,pump": `["pump", "ostatus"]`, "": "", "pump,": "", "diaspora": "", "pump activitypub": ""},
 		"web":                     {"1": `"on"`, "True": `"on"`, "0": `"off"`, "false": `"off"`, "": "", "2": ""},
 		"allow_private_addresses": {"on": "true", "0": "false"},
@@ -46,7 +46,23 @@ func TestValues(t *testing.T) {
 			"": "", "MB": "", "0": "", "-1": "", "1.5GB": "", "20M": "", "1TiB": "", "1000001MB": "", "99999999999999999999": "",
 			"-9223372036854775808TB": "", "9223372036854775807TB": "", "1e3": "", "٣MB": "",
 		},
-		"cache_size": {"0": `"0"`, "0MB": `"0"`, "-1": ""},
+		"redirect_listen": {"off": `"off"`, ":80": `":80"`, "on": ""},
+		"hsts": {
+			"off": `"off"`, "31536000": `"max-age=31536000"`, "max-age=0": `"max-age=0"`, "MAX-AGE = 1 ; preload": `"max-age=1; preload"`,
+			"": "", "on": "", "-1": "", "max-age=-1": "", "max-age": "", "preload": "", "1; everything": "", "99999999999": "",
+		},
+		"trusted_proxies": {
+			"": "[]", "off": "[]", "10.0.0.1": `["10.0.0.1/32"]`, "10.0.0.1/8,10.2.0.0/8": `["10.0.0.0/8"]`, "fe80::1/10": `["fe80::/10"]`,
+			"10.0.0.0/33": "", "proxy.example": "", "10.0.0.1,": "", "fe80::1%eth0": "",
+		},
+		"smtp_server":     {"off": `"off"`, "[::1]:25": `"[::1]:25"`, "": "", "smtp.example": "", ":25": "", "smtp.example:0": ""},
+		"smtp_tls":        {"STARTTLS": `"starttls"`, "off": `"off"`, "": "", "ssl": ""},
+		"mail_from":       {"": `""`, "a@b.example": `"a@b.example"`, "A <a@b.example>": `"A <a@b.example>"`, "a": "", "a@b.example, c@d.example": ""},
+		"site_owner":      {"": `""`, strings.Repeat("ü", 101): ""},
+		"site_owner_url":  {"": `""`, "https://a.example/x": `"https://a.example/x"`, "a.example": "", "javascript:1": "", "https://": "", "https://a b": ""},
+		"proxy_whitelist": {"": "[]", "off": "[]", "a.example,A.example": `["a.example"]`, "[::1]:80": `["[::1]:80"]`, "https://a.example": "", "a.example:x": "", "a,": ""},
+		"upload_quota":    {"0": `"0"`, "-1": ""},
+		"cache_size":      {"0": `"0"`, "0MB": `"0"`, "-1": ""},
 	} {
 		k, ok := lookup(name)
 		if !ok {
@@ -74,6 +90,34 @@ func TestControlCharactersAreRefused(t *testing.T) {
 				t.Errorf("%s takes %q", k.name, text)
 			}
 		}
+	}
+}
+
+// TestSecretsAreMasked prints and logs a secret in every way, and makes every
+// error about one.
+func TestSecretsAreMasked(t *testing.T) {
+	c := mustLoad(t, []string{"--smtp-password=hunter2"}, nil, "")
+	if got := c.SMTPPassword.Reveal(); got != "hunter2" {
+		t.Errorf("the password is %q", got)
+	}
+	var out strings.Builder
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "s", c.SMTPPassword, "c", *c)
+	fmt.Fprintf(&out, "%v %+v %#v %s %q", c.SMTPPassword, *c, *c, c.SMTPPassword, c.SMTPPassword)
+	for _, asJSON := range []bool{false, true} {
+		if err := c.Print(&out, asJSON); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range []string{"--smtp-password=hunter2\n", "--smtp-password=\x00hunter2"} {
+		_, err := load(t, []string{args}, nil, "")
+		fmt.Fprint(&out, err)
+	}
+	for _, file := range []string{"smtp_password = hunter2", "smtp_password = ['hunter2']", "smtp_password = 1234567"} {
+		_, err := load(t, nil, nil, file)
+		fmt.Fprint(&out, err)
+	}
+	if got := out.String(); strings.Contains(got, "hunter2") || strings.Contains(got, "1234567") {
+		t.Errorf("the password leaks in %s", got)
 	}
 }
 

@@ -31,7 +31,7 @@ var outlets = []room{"pumpapi", "apub", "ostatus", "web"}
 // They know nothing of this one.
 var protocols = []room{
 	"pumpapi/oauth1", "pumpapi/dialback",
-	"apub/httpsig",
+	"apub/httpsig", "apub/proof",
 	"ostatus/salmon", "ostatus/atom", "ostatus/websub", "ostatus/xrd",
 }
 

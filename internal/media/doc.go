@@ -4,14 +4,14 @@
 // named picture.png, a picture that unpacks to gigabytes, a photograph that
 // tells where its owner lives. A file goes through these steps:
 //
-//  1. Sniff decides from the bytes what it is. What the uploader says counts
-//     for nothing.
+//  1. Decide tells from the bytes what it is. What the uploader says only tells
+//     apart what looks the same in them.
 //  2. A JPEG, PNG, GIF or WebP goes through a Processor: size and number of
 //     pixels are checked before anything is unpacked, the picture is turned
 //     upright as its EXIF orientation says, and then written anew. Only pixels
 //     survive that; position, camera, comments, previews, colour profiles and
 //     whatever was hidden behind the picture are gone. A smaller rendition for
-//     lists is made in the same go.
+//     lists, or an avatar, is made in the same go.
 //  3. Everything else is kept as it is. Serving tells how to hand it out:
 //     recordings may be played in place, while SVG, text and the unknown,
 //     which could carry a script, are to be downloads.
@@ -21,4 +21,7 @@
 // X-Content-Type-Options: nosniff and Content-Security-Policy: default-src
 // 'none'; sandbox, and Content-Disposition: attachment unless Serving says
 // that it may be shown in place.
+//
+// A Cache is for the opposite case: copies of pictures that lie elsewhere and
+// can be had again, in a folder that may not grow beyond a bound.
 package media

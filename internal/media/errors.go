@@ -15,8 +15,9 @@ var (
 	// cannot be decoded here: an animated WebP, a lossless or 12-bit JPEG.
 	ErrUnsupported = errors.New("unsupported variety of image")
 
-	// ErrTooLarge means that the file has more bytes than Options.MaxBytes.
-	ErrTooLarge = errors.New("image file is too large")
+	// ErrTooLarge means that the file has more bytes than Options.MaxBytes, or
+	// than a Cache takes.
+	ErrTooLarge = errors.New("file is too large")
 
 	// ErrTooManyPixels means that the image, or an animation with all its
 	// frames, would unpack to more than Options allow.

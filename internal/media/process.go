@@ -93,18 +93,22 @@ func NewProcessor(o Options) *Processor {
 	return &Processor{opts: o, busy: make(chan struct{}, o.Parallel)}
 }
 
+// MaxBytes is the size of the largest file that is processed, see Options.
+func (p *Processor) MaxBytes() int64 { return int64(p.opts.MaxBytes) }
+
 // ProcessImage writes an image anew, upright, and makes a thumbnail if a side
 // is longer than Options.ThumbSide; else thumb is nil.
 //
-//	file                original            thumbnail
-//	JPEG                JPEG, quality 90    JPEG
-//	PNG                 PNG                 PNG
-//	GIF, with frames    GIF, with frames    PNG of the first frame
-//	WebP                PNG                 PNG
+//	file                  original            thumbnail
+//	JPEG                  JPEG, quality 90    JPEG
+//	PNG                   PNG                 PNG
+//	GIF, with frames      GIF, with frames    PNG of the first frame
+//	WebP, lossy, opaque   JPEG, quality 90    JPEG
+//	any other WebP        PNG                 PNG
 //
-// There is no WebP encoder without C. A thumbnail of a GIF has more colours
-// than a GIF may have. Of an animated PNG the still picture remains that
-// viewers without animation show.
+// There is no WebP encoder without C. A photograph in WebP would be ten times
+// as large as PNG. A thumbnail of a GIF has more colours than a GIF may have. Of
+// an animated PNG the still picture remains that viewers without animation show.
 //
 // Errors: ErrNotAnImage, ErrDamaged, ErrUnsupported, ErrTooLarge,
 // ErrTooManyPixels, and the context's.
@@ -123,26 +127,49 @@ func (p *Processor) ProcessImage(ctx context.Context, file []byte) (original, th
 // AvatarSide by AvatarSide pixels from the square in its middle, in the type
 // that a thumbnail would have. Errors are those of ProcessImage.
 func (p *Processor) ProcessAvatar(ctx context.Context, file []byte) (original, avatar *Rendition, err error) {
-	return p.process(ctx, file, func(pic *picture) (*Rendition, error) {
-		r := pic.still.Bounds()
-		side := min(r.Dx(), r.Dy())
-		corner := r.Min.Add(image.Pt((r.Dx()-side)/2, (r.Dy()-side)/2))
-		square := image.Rectangle{Min: corner, Max: corner.Add(image.Pt(side, side))}
-		return encode(pic.stillType, scale(pic.still, square, AvatarSide, AvatarSide), avatarQuality)
-	})
+	return p.process(ctx, file, avatarOf)
 }
 
-func (p *Processor) process(ctx context.Context, file []byte, derive func(*picture) (*Rendition, error)) (original, derived *Rendition, err error) {
+// Avatar makes an avatar as ProcessAvatar does, of a picture that is stored
+// already and need not be written again.
+func (p *Processor) Avatar(ctx context.Context, file []byte) (*Rendition, error) {
+	pic, done, err := p.take(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return avatarOf(pic)
+}
+
+func avatarOf(pic *picture) (*Rendition, error) {
+	r := pic.still.Bounds()
+	side := min(r.Dx(), r.Dy())
+	corner := r.Min.Add(image.Pt((r.Dx()-side)/2, (r.Dy()-side)/2))
+	square := image.Rectangle{Min: corner, Max: corner.Add(image.Pt(side, side))}
+	return encode(pic.stillType, scale(pic.still, square, AvatarSide, AvatarSide), avatarQuality)
+}
+
+// take unpacks an image when it is its turn. done ends the turn.
+func (p *Processor) take(ctx context.Context, file []byte) (pic *picture, done func(), err error) {
 	select {
 	case p.busy <- struct{}{}:
-		defer func() { <-p.busy }()
 	case <-ctx.Done():
 		return nil, nil, fmt.Errorf("waiting to process an image: %w", ctx.Err())
 	}
-	pic, err := p.decode(ctx, file)
-	if err != nil {
+	done = func() { <-p.busy }
+	if pic, err = p.decode(ctx, file); err != nil {
+		done()
 		return nil, nil, fmt.Errorf("decoding an image: %w", err)
 	}
+	return pic, done, nil
+}
+
+func (p *Processor) process(ctx context.Context, file []byte, derive func(*picture) (*Rendition, error)) (original, derived *Rendition, err error) {
+	pic, done, err := p.take(ctx, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
 	if derived, err = derive(pic); err != nil {
 		return nil, nil, err
 	}
@@ -195,12 +222,13 @@ func (p *Processor) decode(ctx context.Context, file []byte) (*picture, error) {
 	if err != nil {
 		return nil, decodeError(ctx, err)
 	}
+	_, photograph := m.(*image.YCbCr) // lossy, and without transparency
 	m = makeUpright(m, findOrientation(t.Ext, file))
-	if t.Ext == "webp" {
+	switch {
+	case t.Ext == "webp" && photograph:
+		t, _ = ByExt("jpg")
+	case t.Ext == "webp":
 		t, _ = ByExt("png")
-		if _, ok := m.(*image.YCbCr); ok {
-			m = toRGBA(m) // what the PNG encoder is quick with
-		}
 	}
 	return &picture{still: m, stillType: t}, nil
 }

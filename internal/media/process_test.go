@@ -68,7 +68,7 @@ func TestRenditions(t *testing.T) {
 func TestFilesOfOtherSoftware(t *testing.T) {
 	for name, ext := range map[string]string{
 		"444.jpg": "jpg", "440.jpg": "jpg", "411.jpg": "jpg", "progressive-422.jpg": "jpg", "restart.jpg": "jpg", "rgb.jpg": "jpg",
-		"lossy.webp": "png", "lossless.webp": "png",
+		"lossy.webp": "jpg", "lossless.webp": "png",
 	} {
 		original, _, err := NewProcessor(Options{}).ProcessImage(t.Context(), testFile(t, name))
 		if err != nil {
@@ -167,6 +167,35 @@ func TestAvatar(t *testing.T) {
 		t.Error(err)
 	} else {
 		assertRendition(t, avatar, "png", 96, 96)
+	}
+}
+
+// An avatar of what is stored already is the same as one made when it came.
+func TestAvatarOfWhatIsStored(t *testing.T) {
+	p := NewProcessor(Options{MaxBytes: 1 << 20})
+	file := jpegBytes(t, quarters(300, 200))
+	_, want, err := p.ProcessAvatar(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Avatar(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes, want.Bytes) || got.Type != want.Type {
+		t.Errorf("%s of %d bytes, want %s of %d", got.Type.Ext, len(got.Bytes), want.Type.Ext, len(want.Bytes))
+	}
+	if _, err := p.Avatar(t.Context(), []byte("<svg/>")); !errors.Is(err, ErrNotAnImage) {
+		t.Errorf("of an SVG: error %v, want ErrNotAnImage", err)
+	}
+	if _, err := p.Avatar(t.Context(), make([]byte, p.MaxBytes()+1)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("of too much: error %v, want ErrTooLarge", err)
+	}
+	// The place of one that failed is free again.
+	for range 3 {
+		if _, err := p.Avatar(t.Context(), nil); !errors.Is(err, ErrNotAnImage) {
+			t.Errorf("of nothing: error %v, want ErrNotAnImage", err)
+		}
 	}
 }
 

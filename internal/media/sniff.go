@@ -52,6 +52,12 @@ func sniffBinary(b []byte) string {
 		return "mov" // QuickTime from before there was ftyp
 	case hasPrefix(b, "ID3"), isMP3Frame(b):
 		return "mp3"
+	case hasPrefix(b, "%PDF-"):
+		return "pdf"
+	case hasPrefix(b, "PK\x03\x04"), hasPrefix(b, "PK\x05\x06"): // the second is an empty archive
+		return "zip"
+	case hasPrefix(b, "\x1f\x8b\x08"):
+		return "gz"
 	}
 	return ""
 }
@@ -82,6 +88,8 @@ func sniffISOMedia(b []byte) string {
 		return "mov"
 	case strings.HasPrefix(major, "3g"):
 		return "3gp"
+	case strings.HasPrefix(major, "M4A"), strings.HasPrefix(major, "M4B"): // sound, and books read aloud
+		return "m4a"
 	case slices.Contains([]string{"heic", "heix", "heim", "heis", "hevc", "mif1", "msf1", "avif", "avis"}, major):
 		return "bin" // pictures that nothing here can decode
 	}

@@ -55,6 +55,20 @@ func ThumbName(name, ext string) string {
 	return strings.TrimSuffix(name, path.Ext(name)) + "_thumb." + ext
 }
 
+// avatarMark stands behind the random part in the name of an avatar.
+const avatarMark = "_avatar"
+
+// AvatarName returns the name for the avatar made of a file, as ThumbName does
+// for its thumbnail.
+func AvatarName(name, ext string) string {
+	return strings.TrimSuffix(name, path.Ext(name)) + avatarMark + "." + ext
+}
+
+// IsAvatar reports whether a name is one that AvatarName makes.
+func IsAvatar(name string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(name, path.Ext(name)), avatarMark)
+}
+
 // checkName returns an error that wraps ErrName unless name is one that a
 // stored file can have.
 func checkName(name string) error {

@@ -40,6 +40,9 @@ type Options struct {
 	// default ports to its own servers. Unless AllowPrivate is set, its
 	// connections still must lead to public addresses.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// Refuse, if set, is asked before each request to a host, redirects included, and
+	// its error ends the request. host is in lower case, without a port.
+	Refuse func(ctx context.Context, host string) error
 	// Observe is called after each exchange with a host, once for every
 	// redirect and once when the final body was read to its end, failed or was
 	// closed. host is in lower case and always has its port; status is 0 if
@@ -141,6 +144,8 @@ type Request struct {
 
 	MaxBody int64         // instead of Options.MaxBody
 	Timeout time.Duration // instead of Options.Timeout
+	// NoRedirects has no redirect followed, for what is between two addresses only.
+	NoRedirects bool
 }
 
 // Response is a complete answer, of whatever status.
@@ -208,7 +213,7 @@ func (c *Client) Stream(ctx context.Context, r Request) (*Stream, error) {
 			cancel()
 			return nil, err
 		}
-		next, err := c.redirectTarget(r.Method, x.resp, target, redirects)
+		next, err := c.redirectTarget(r, x.resp, target, redirects)
 		if err != nil {
 			err = x.wrap(err)
 			x.end(err)
@@ -235,6 +240,11 @@ var credentials = []string{"Authorization", "Proxy-Authorization", "Cookie", "Si
 // exchange sends one request to one host and waits for the headers of the
 // answer. The caller must end it.
 func (c *Client) exchange(ctx context.Context, r Request, target *url.URL) (*exchange, error) {
+	if c.opts.Refuse != nil {
+		if err := c.opts.Refuse(ctx, strings.ToLower(target.Hostname())); err != nil {
+			return nil, fmt.Errorf("%s %s: %w", r.Method, hostKey(target), err)
+		}
+	}
 	req, err := http.NewRequestWithContext(ctx, r.Method, target.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, hostKey(target), err)
@@ -261,7 +271,7 @@ func (c *Client) exchange(ctx context.Context, r Request, target *url.URL) (*exc
 
 // redirectTarget returns where an answer sends the request, nil if it is not a
 // redirect, or a *RedirectError.
-func (c *Client) redirectTarget(method string, resp *http.Response, from *url.URL, followed int) (*url.URL, error) {
+func (c *Client) redirectTarget(r Request, resp *http.Response, from *url.URL, followed int) (*url.URL, error) {
 	switch resp.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -280,11 +290,11 @@ func (c *Client) redirectTarget(method string, resp *http.Response, from *url.UR
 	switch {
 	case err != nil:
 		refused.Err = err
-	case method != http.MethodGet && method != http.MethodHead:
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		refused.Err = ErrRedirectedMethod
 	case from.Scheme == "https" && next.Scheme == "http":
 		refused.Err = ErrDowngrade
-	case followed >= c.opts.MaxRedirects:
+	case followed >= c.opts.MaxRedirects || r.NoRedirects:
 		refused.Err = ErrTooManyRedirects
 	default:
 		return next, nil

@@ -218,6 +218,11 @@ func TestRefusedRedirects(t *testing.T) {
 			t.Errorf("error %v, want ErrTooManyRedirects", err)
 		}
 	})
+	t.Run("none wanted", func(t *testing.T) {
+		if _, err := local(t, Options{}).Do(t.Context(), Request{URL: s.URL + "/1", NoRedirects: true}); !errors.Is(err, ErrTooManyRedirects) {
+			t.Errorf("error %v, want ErrTooManyRedirects", err)
+		}
+	})
 }
 
 func TestRedirectToForbiddenAddress(t *testing.T) {
@@ -531,6 +536,32 @@ func TestHostKey(t *testing.T) {
 		}
 		if got := hostKey(u); got != want {
 			t.Errorf("%s: %s, want %s", raw, got, want)
+		}
+	}
+}
+
+// A refused host is not asked, whether by its own name or by a redirect.
+func TestRefuse(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		http.Redirect(w, r, "http://Bad.Example/", http.StatusFound)
+	}))
+	defer server.Close()
+	refusal := errors.New("not that one")
+	c := New(Options{AllowPrivate: true, Refuse: func(_ context.Context, host string) error {
+		if host == "bad.example" {
+			return refusal
+		}
+		return nil
+	}})
+	for _, tt := range []struct {
+		address string
+		asked   int
+	}{{server.URL, 1}, {"http://BAD.example:8080/x", 0}} {
+		asked = 0
+		if _, err := c.Do(t.Context(), Request{URL: tt.address}); !errors.Is(err, refusal) || asked != tt.asked {
+			t.Errorf("%s: %v after %d requests, want the refusal after %d", tt.address, err, asked, tt.asked)
 		}
 	}
 }

@@ -8,6 +8,7 @@
 // what the others need. A request goes through these steps:
 //
 //  1. The URL must be http or https, with a host and without user or password.
+//     The operator may have the host refused.
 //  2. The request waits for one of the few places its host has (host and port),
 //     as long as its context and its time limit allow.
 //  3. The host is resolved, and each address is judged at the moment of
@@ -16,7 +17,7 @@
 //  4. TLS is 1.2 or later and always verified.
 //  5. A redirect of a GET or HEAD starts again at step 1, a bounded number of
 //     times, never from https to http, and without credentials at another
-//     host. A redirect of any other method is an error, because nobody has
+//     host, or not at all where the caller wants none. A redirect of any other method is an error, because nobody has
 //     signed for the new address.
 //  6. The body is read up to a limit that counts bytes after decompression.
 //

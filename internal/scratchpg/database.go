@@ -39,13 +39,7 @@ func Database(t testing.TB) (dsn string) {
 	if err := createDatabase(t.Context(), server, name); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
-		defer cancel()
-		if err := dropDatabase(ctx, server, name); err != nil {
-			t.Error(err)
-		}
-	})
+	dropAfterwards(t, server, name)
 	return address
 }
 
