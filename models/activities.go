@@ -24,6 +24,8 @@ type Activity struct {
 	ObjectPost int64
 	Visibility Visibility
 	Local      bool
+	// Quiet is for what was news to nobody, see [Tx.Unquiet].
+	Quiet bool
 
 	Published, Updated, Deleted time.Time
 
@@ -67,14 +69,14 @@ type Addressee struct {
 }
 
 const activityColumns = `a.id, a.version, a.verb, a.actor_id, a.object_kind, a.object_id, a.object_post, a.target_kind, a.target_id,
-	a.visibility, a.local, a.published, a.updated, a.deleted`
+	a.visibility, a.local, a.quiet, a.published, a.updated, a.deleted`
 
 // activityDest returns where the columns of activityColumns are scanned to, and
 // a function to call afterwards.
 func activityDest(a *Activity) ([]any, func()) {
 	var published, updated, deleted int64
 	return []any{&a.ID, &a.Version, &a.Verb, &a.ActorID, &a.Object.Kind, &a.Object.ID, &a.ObjectPost, &a.Target.Kind, &a.Target.ID,
-			&a.Visibility, &a.Local, &published, &updated, &deleted}, func() {
+			&a.Visibility, &a.Local, &a.Quiet, &published, &updated, &deleted}, func() {
 			a.Published, a.Updated, a.Deleted = fromMillis(published), fromMillis(updated), fromMillis(deleted)
 		}
 }
@@ -167,8 +169,8 @@ func (tx *Tx) InsertActivity(ctx context.Context, a *Activity) error {
 	}
 	a.Version = 1
 	_, err = tx.exec(ctx, `INSERT INTO activities (id, version, verb, actor_id, object_kind, object_id, object_post, target_kind, target_id,
-		visibility, local, published, updated, deleted, audience, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.ID, a.Version, a.Verb, a.ActorID, a.Object.Kind, a.Object.ID, a.ObjectPost, a.Target.Kind, a.Target.ID, a.Visibility, a.Local,
+		visibility, local, quiet, published, updated, deleted, audience, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID, a.Version, a.Verb, a.ActorID, a.Object.Kind, a.Object.ID, a.ObjectPost, a.Target.Kind, a.Target.ID, a.Visibility, a.Local, a.Quiet,
 		millis(a.Published), millis(a.Updated), millis(a.Deleted), audience, doc)
 	if err != nil {
 		return fmt.Errorf("storing an activity: %w", err)
@@ -216,4 +218,14 @@ func (tx *Tx) UpdateActivity(ctx context.Context, a *Activity) error {
 		return fmt.Errorf("storing an activity: %w", err)
 	}
 	return nil
+}
+
+// Unquiet makes an activity that came quietly one like all others, and reports
+// whether it was quiet until now.
+func (tx *Tx) Unquiet(ctx context.Context, id int64) (bool, error) {
+	n, err := tx.exec(ctx, "UPDATE activities SET quiet = FALSE WHERE id = ? AND quiet", id)
+	if err != nil {
+		return false, fmt.Errorf("changing an activity: %w", err)
+	}
+	return n > 0, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"manifold/models/vocab"
@@ -27,6 +28,8 @@ type Actor struct {
 	Nickname, Host string
 	Local          bool
 	State          State
+	// Silenced says that what the actor does reaches only those here who follow it.
+	Silenced bool
 	// AuthorID and ActivityID are who made a group, and by which activity; 0 for
 	// everybody else.
 	AuthorID, ActivityID int64
@@ -35,36 +38,43 @@ type Actor struct {
 	Updated              time.Time
 	// Doc is the profile. It is shared between readers: clone before changing.
 	Doc *vocab.Object
+	// mergedInto is the row that replaces this one, 0 for none.
+	mergedInto int64
 }
 
 // ActorCounts are the lengths of the collections of an actor.
 type ActorCounts struct {
-	Followers, Following, Favorites, Lists, Members, Shares int64
+	Followers, Following, Favorites, Lists, Members, Documents, Shares int64
 }
 
 func (a *Actor) key() docKey       { return docKey{a.ID, a.Version} }
 func (a *Actor) setDoc(v docValue) { a.Doc = v.object }
 
-const actorColumns = `id, version, type, author_id, activity_id, nickname, host, local, state, followers_count, following_count,
-	favorites_count, lists_count, members_count, shares_count, created, updated`
+const actorColumns = `id, version, type, author_id, activity_id, nickname, host, local, state, silenced, followers_count, following_count,
+	favorites_count, lists_count, members_count, documents_count, shares_count, merged_into, created, updated`
 
 func scanActor(r *sql.Rows) (*Actor, error) {
 	a := new(Actor)
 	var created, updated int64
-	err := r.Scan(&a.ID, &a.Version, &a.Type, &a.AuthorID, &a.ActivityID, &a.Nickname, &a.Host, &a.Local, &a.State, &a.Counts.Followers, &a.Counts.Following,
-		&a.Counts.Favorites, &a.Counts.Lists, &a.Counts.Members, &a.Counts.Shares, &created, &updated)
+	err := r.Scan(&a.ID, &a.Version, &a.Type, &a.AuthorID, &a.ActivityID, &a.Nickname, &a.Host, &a.Local, &a.State, &a.Silenced, &a.Counts.Followers, &a.Counts.Following,
+		&a.Counts.Favorites, &a.Counts.Lists, &a.Counts.Members, &a.Counts.Documents, &a.Counts.Shares, &a.mergedInto, &created, &updated)
 	a.Created, a.Updated = fromMillis(created), fromMillis(updated)
 	return a, err
 }
 
 // Actors returns the actors with these ids; those that do not exist are missing
-// from the answer.
+// from the answer. For one that was found to be one with another it is that other.
 func (c *conn) Actors(ctx context.Context, ids ...int64) (map[int64]*Actor, error) {
 	found := make(map[int64]*Actor, len(ids))
 	list := make([]*Actor, 0, len(ids))
+	var merged []*Actor
 	err := c.eachIn(ctx, "SELECT "+actorColumns+" FROM actors WHERE id IN ?", ids, func(r *sql.Rows) error {
 		a, err := scanActor(r)
-		if err == nil {
+		switch {
+		case err != nil:
+		case a.mergedInto != 0:
+			merged = append(merged, a)
+		default:
 			found[a.ID] = a
 			list = append(list, a)
 		}
@@ -73,10 +83,38 @@ func (c *conn) Actors(ctx context.Context, ids ...int64) (map[int64]*Actor, erro
 	if err == nil {
 		err = fillObjects(ctx, c, "actors", list)
 	}
+	if err == nil {
+		err = c.followMerged(ctx, merged, found)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading actors: %w", err)
 	}
 	return found, nil
+}
+
+// followMerged finds those who replace the merged.
+func (c *conn) followMerged(ctx context.Context, merged []*Actor, found map[int64]*Actor) error {
+	var missing []int64
+	for _, a := range merged {
+		if found[a.mergedInto] == nil {
+			missing = append(missing, a.mergedInto)
+		}
+	}
+	winners := map[int64]*Actor{}
+	if len(missing) > 0 {
+		var err error
+		if winners, err = c.Actors(ctx, missing...); err != nil {
+			return err
+		}
+	}
+	for _, a := range merged {
+		if w := found[a.mergedInto]; w != nil {
+			found[a.ID] = w
+		} else if w := winners[a.mergedInto]; w != nil {
+			found[a.ID] = w
+		}
+	}
+	return nil
 }
 
 // Actor returns one actor, or [ErrNotFound].
@@ -118,9 +156,9 @@ func (tx *Tx) CreateActor(ctx context.Context, a *Actor, names ...string) error 
 	if err := tx.Identify(ctx, identifiers...); err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO actors (id, version, type, author_id, activity_id, nickname, nickname_folded, host, local, state, created, updated, doc)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID, a.Version, a.Type, a.AuthorID, a.ActivityID, a.Nickname, Fold(a.Nickname), a.Host, a.Local, a.State,
-		millis(a.Created), millis(a.Updated), doc)
+	_, err = tx.exec(ctx, `INSERT INTO actors (id, version, type, author_id, activity_id, nickname, nickname_folded, names_folded, host, local, state, created, updated, doc)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, a.ID, a.Version, a.Type, a.AuthorID, a.ActivityID, a.Nickname, Fold(a.Nickname), a.foldedNames(), a.Host,
+		a.Local, a.State, millis(a.Created), millis(a.Updated), doc)
 	if err != nil {
 		return fmt.Errorf("storing an actor: %w", err)
 	}
@@ -134,8 +172,8 @@ func (tx *Tx) UpdateActor(ctx context.Context, a *Actor) error {
 	if err != nil {
 		return err
 	}
-	found, err := tx.get(ctx, "UPDATE actors SET version = version + 1, updated = ?, state = ?, doc = ? WHERE id = ? RETURNING version",
-		[]any{millis(a.Updated), a.State, doc, a.ID}, &a.Version)
+	found, err := tx.get(ctx, "UPDATE actors SET version = version + 1, updated = ?, state = ?, names_folded = ?, doc = ? WHERE id = ? RETURNING version",
+		[]any{millis(a.Updated), a.State, a.foldedNames(), doc, a.ID}, &a.Version)
 	if err == nil && !found {
 		err = ErrNotFound
 	}
@@ -144,6 +182,24 @@ func (tx *Tx) UpdateActor(ctx context.Context, a *Actor) error {
 	}
 	tx.rememberLater(a.ID, a.Version, docValue{object: a.Doc, size: weight(len(doc))})
 	return nil
+}
+
+// foldedNames is what a search for people looks in: the name that is shown and
+// the nickname, a line each.
+func (a *Actor) foldedNames() string {
+	names := a.Nickname
+	if a.Doc != nil {
+		names = a.Doc.DisplayName + "\n" + firstNonEmpty(a.Nickname, a.Doc.PreferredUsername)
+	}
+	// No database keeps a NUL in text, which a name of elsewhere may hold.
+	return Fold(strings.ReplaceAll(strings.ToValidUTF8(names, ""), "\x00", ""))
+}
+
+func firstNonEmpty(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }
 
 // ActorCount names one of the counters of an actor.
@@ -156,6 +212,7 @@ const (
 	CountFavorites ActorCount = "favorites_count"
 	CountLists     ActorCount = "lists_count"
 	CountMembers   ActorCount = "members_count"
+	CountDocuments ActorCount = "documents_count"
 )
 
 // Count adds n to a counter of an actor. Take a position first, so that two

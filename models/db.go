@@ -105,9 +105,10 @@ func (db *DB) openPostgres(o Options) error {
 		return errors.New("opening the PostgreSQL database: the DSN cannot be read, it should be like postgres://user:password@host/database")
 	}
 	// Our queries want the same plan whatever the values are; to make it anew for
-	// each page of a stream would cost more than to read the page.
+	// each page of a stream would cost more than to read the page. To compile one
+	// (jit) costs more than any of them takes.
 	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "SET plan_cache_mode = force_generic_plan")
+		_, err := c.Exec(ctx, "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)")
 		return err
 	}))
 	pool.SetMaxOpenConns(o.Connections)

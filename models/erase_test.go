@@ -144,6 +144,7 @@ func TestEraseActor(t *testing.T) {
 			"sessions":      fmt.Sprintf("SELECT COUNT(*) FROM sessions WHERE actor_id = %d", e.ann),
 			"stream items":  fmt.Sprintf("SELECT COUNT(*) FROM stream_items WHERE owner_id = %d", e.ann),
 			"uploads":       fmt.Sprintf("SELECT COUNT(*) FROM uploads WHERE owner_id = %d", e.ann),
+			"room":          fmt.Sprintf("SELECT COUNT(*) FROM upload_usage WHERE owner_id = %d", e.ann),
 		} {
 			if n := number(t, db, query); n != 0 {
 				t.Errorf("%d %s of ann are left", n, what)

@@ -90,6 +90,16 @@ func Explain(ctx context.Context, db *DB, s Statement) ([]string, error) {
 	return plan, rows.Err()
 }
 
+// MigrateTo brings the tables to a version of the past.
+func MigrateTo(ctx context.Context, db *DB, version int64) error {
+	p, err := db.migrations()
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
+}
+
 // Forget empties the cache of documents.
 func Forget(db *DB) { db.cache.docs.InvalidateAll() }
 

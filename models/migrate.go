@@ -86,11 +86,14 @@ func init() {
 // migrations makes a step of each file. The files are templates, since the two
 // databases have different words for a few things.
 func (db *DB) migrations() (*goose.Provider, error) {
-	words := struct{ Bytes, WithoutRowID string }{"BYTEA", ""}
+	words := struct {
+		Bytes, WithoutRowID, Doc string
+		SQLite                   bool
+	}{"BYTEA", "", "CAST(doc AS json)", db.dialect == SQLite}
 	dialect := goose.DialectPostgres
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if db.dialect == SQLite {
-		words.Bytes, words.WithoutRowID = "BLOB", " WITHOUT ROWID"
+		words.Bytes, words.WithoutRowID, words.Doc = "BLOB", " WITHOUT ROWID", "doc"
 		dialect = goose.DialectSQLite3
 	} else {
 		// Asks every second whether another process has ended, for five minutes.

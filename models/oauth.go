@@ -244,11 +244,12 @@ func (tx *Tx) InsertSession(ctx context.Context, digest []byte, actor int64, exp
 }
 
 // SessionActor returns whose session this is, or [ErrNotFound] when there is
-// none or it is over.
+// none or it is over. It is somebody with an account here, or somebody elsewhere
+// who has logged in from there.
 func (c *conn) SessionActor(ctx context.Context, digest []byte) (int64, error) {
 	var actor int64
-	found, err := c.get(ctx, `SELECT s.actor_id FROM sessions s JOIN accounts a ON a.actor_id = s.actor_id
-		WHERE s.id = ? AND s.expires > ? AND a.state = 0`, []any{binary(digest), time.Now().UnixMilli()}, &actor)
+	found, err := c.get(ctx, `SELECT s.actor_id FROM sessions s LEFT JOIN accounts a ON a.actor_id = s.actor_id LEFT JOIN actors p ON p.id = s.actor_id
+		WHERE s.id = ? AND s.expires > ? AND COALESCE(a.state, p.state) = 0`, []any{binary(digest), time.Now().UnixMilli()}, &actor)
 	if err != nil {
 		return 0, fmt.Errorf("reading a session: %w", err)
 	}
@@ -274,8 +275,17 @@ func (tx *Tx) RemoveSessions(ctx context.Context, actor int64) error {
 	return nil
 }
 
-// Prune removes what has outlived its use: old nonces, sessions that are over,
-// request tokens older than an hour. It returns how many rows went.
+// RemoveOtherSessions ends all sessions of a person but one.
+func (tx *Tx) RemoveOtherSessions(ctx context.Context, actor int64, digest []byte) error {
+	if _, err := tx.exec(ctx, "DELETE FROM sessions WHERE actor_id = ? AND id <> ?", actor, binary(digest)); err != nil {
+		return fmt.Errorf("ending sessions: %w", err)
+	}
+	return nil
+}
+
+// Prune removes what has outlived its use: old nonces, sessions and bearer
+// tokens that are over, what was begun with another server or program more than
+// an hour ago and not ended. It returns how many rows went.
 func (tx *Tx) Prune(ctx context.Context, now time.Time) (int64, error) {
 	var total int64
 	for _, d := range []struct {
@@ -284,7 +294,13 @@ func (tx *Tx) Prune(ctx context.Context, now time.Time) (int64, error) {
 	}{
 		{"DELETE FROM nonces WHERE expires < ?", now.UnixMilli()},
 		{"DELETE FROM sessions WHERE expires < ?", now.UnixMilli()},
+		{"DELETE FROM invitations WHERE expires < ?", now.UnixMilli()},
+		{"DELETE FROM mail_code_copies WHERE code_id IN (SELECT id FROM mail_codes WHERE expires < ?)", now.UnixMilli()},
+		{"DELETE FROM mail_codes WHERE expires < ?", now.UnixMilli()},
+		{"DELETE FROM bearer_tokens WHERE expires <> 0 AND expires < ?", now.UnixMilli()},
 		{"DELETE FROM request_tokens WHERE created < ?", now.Add(-time.Hour).UnixMilli()},
+		{"DELETE FROM authorization_codes WHERE created < ?", now.Add(-time.Hour).UnixMilli()},
+		{"DELETE FROM remote_requests WHERE created < ?", now.Add(-time.Hour).UnixMilli()},
 	} {
 		n, err := tx.exec(ctx, d.query, d.arg)
 		if err != nil {

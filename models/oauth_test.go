@@ -250,13 +250,14 @@ func TestSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		eve := person(t, db, "eve", "elsewhere")
 		now := time.Now()
 		for digest, s := range map[string]struct {
 			actor   int64
 			expires time.Time
 		}{
 			"first": {ann.ActorID, now.Add(time.Hour)}, "second": {ann.ActorID, now.Add(time.Hour)}, "over": {ann.ActorID, now.Add(-time.Second)},
-			"bob's": {bob.ActorID, now.Add(time.Hour)}, "nobody's": {1, now.Add(time.Hour)},
+			"bob's": {bob.ActorID, now.Add(time.Hour)}, "nobody's": {1, now.Add(time.Hour)}, "eve's": {eve, now.Add(time.Hour)},
 		} {
 			write(t, db, func(ctx context.Context, tx *models.Tx) error {
 				return tx.InsertSession(ctx, []byte(digest), s.actor, s.expires)
@@ -264,16 +265,24 @@ func TestSessions(t *testing.T) {
 		}
 		expect := func(when string, want map[string]int64) {
 			t.Helper()
-			for _, digest := range []string{"first", "second", "over", "bob's", "nobody's", "unknown"} {
+			for _, digest := range []string{"first", "second", "over", "bob's", "nobody's", "unknown", "eve's"} {
 				actor, err := db.SessionActor(t.Context(), []byte(digest))
 				if actor != want[digest] || (err == nil) != (actor != 0) || err != nil && !errors.Is(err, models.ErrNotFound) {
 					t.Errorf("%s: session %s is of %d, error %v; want %d", when, digest, actor, err, want[digest])
 				}
 			}
 		}
-		expect("at first", map[string]int64{"first": ann.ActorID, "second": ann.ActorID, "bob's": bob.ActorID})
-		write(t, db, func(ctx context.Context, tx *models.Tx) error { return tx.RemoveSession(ctx, []byte("first")) })
-		expect("after logging out", map[string]int64{"second": ann.ActorID, "bob's": bob.ActorID})
+		expect("at first", map[string]int64{"first": ann.ActorID, "second": ann.ActorID, "bob's": bob.ActorID, "eve's": eve})
+		write(t, db, func(ctx context.Context, tx *models.Tx) error {
+			remote := must[*models.Actor](t)(tx.Actor(ctx, eve))
+			remote.State = models.Suspended
+			return tx.UpdateActor(ctx, remote)
+		})
+		expect("with eve suspended", map[string]int64{"first": ann.ActorID, "second": ann.ActorID, "bob's": bob.ActorID})
+		write(t, db, func(ctx context.Context, tx *models.Tx) error {
+			return tx.RemoveOtherSessions(ctx, ann.ActorID, []byte("second"))
+		})
+		expect("after the end of all of ann's but one", map[string]int64{"second": ann.ActorID, "bob's": bob.ActorID})
 		bob.State = models.Suspended
 		write(t, db, func(ctx context.Context, tx *models.Tx) error { return tx.UpdateAccount(ctx, bob) })
 		expect("with bob suspended", map[string]int64{"second": ann.ActorID})
@@ -295,6 +304,12 @@ func TestPrune(t *testing.T) {
 				tx.InsertSession(ctx, []byte("old"), ann.ActorID, now.Add(-time.Second)), tx.InsertSession(ctx, []byte("new"), ann.ActorID, now.Add(time.Hour)),
 				tx.InsertRequestToken(ctx, &models.RequestToken{Token: "old", Created: now.Add(-time.Hour - time.Second)}),
 				tx.InsertRequestToken(ctx, &models.RequestToken{Token: "new", Created: now.Add(-time.Hour + time.Minute)}),
+				tx.InsertBearerToken(ctx, "old", &models.BearerToken{Expires: now.Add(-time.Second)}),
+				tx.InsertBearerToken(ctx, "new", &models.BearerToken{Expires: now.Add(time.Second)}), tx.InsertBearerToken(ctx, "lasting", &models.BearerToken{}),
+				tx.InsertAuthorizationCode(ctx, "old", &models.AuthorizationCode{Created: now.Add(-time.Hour - time.Second)}),
+				tx.InsertAuthorizationCode(ctx, "new", &models.AuthorizationCode{Created: now.Add(-time.Hour + time.Minute)}),
+				tx.InsertRemoteRequest(ctx, &models.RemoteRequest{Host: "h", Token: "old", Browser: []byte("x"), Created: now.Add(-time.Hour - time.Second)}),
+				tx.InsertRemoteRequest(ctx, &models.RemoteRequest{Host: "h", Token: "new", Browser: []byte("x"), Created: now.Add(-time.Hour + time.Minute)}),
 			)
 		})
 		var went int64
@@ -302,8 +317,13 @@ func TestPrune(t *testing.T) {
 			went, err = tx.Prune(ctx, now)
 			return err
 		})
-		if went != 3 {
-			t.Errorf("%d rows went, want 3", went)
+		if went != 6 {
+			t.Errorf("%d rows went, want 6", went)
+		}
+		for table, want := range map[string]int64{"bearer_tokens": 2, "authorization_codes": 1, "remote_requests": 1} {
+			if n := number(t, db, "SELECT COUNT(*) FROM "+table); n != want {
+				t.Errorf("%d rows of %s are left, want %d", n, table, want)
+			}
 		}
 		if got := noted(t, db); len(got) != 1 || got[0] != "new" {
 			t.Errorf("nonces %v are left", got)

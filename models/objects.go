@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -127,6 +128,37 @@ func (c *conn) Replies(ctx context.Context, parent int64, viewer Viewer, p Page)
 	return list, nil
 }
 
+// thread is a query for the ids of all that answers one thing, or an answer to it,
+// down to a depth of 200.
+const thread = `WITH RECURSIVE thread(id, depth) AS (
+		SELECT o.id, 1 FROM objects o WHERE o.parent_id = ? AND o.parent_id <> 0
+		UNION ALL SELECT o.id, thread.depth + 1 FROM thread JOIN objects o ON o.parent_id = thread.id AND o.parent_id <> 0 WHERE thread.depth < 200) `
+
+// Thread returns a page of everything that viewer may see among what answers a
+// thing, or an answer to it, ordered by position.
+func (c *conn) Thread(ctx context.Context, root int64, viewer Viewer, p Page) ([]*Object, error) {
+	where, args := p.bounds("o.position")
+	visible, vargs := viewer.objectVisible("o")
+	args = append(append([]any{root}, args...), vargs...)
+	list, err := c.objectPage(ctx, p, thread+"SELECT "+objectColumns+" FROM thread t JOIN objects o ON o.id = t.id WHERE o.deleted = 0"+
+		where+" AND "+visible+p.cut("o.position"), args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading a thread: %w", err)
+	}
+	return list, nil
+}
+
+// CountThread returns how many things [DB.Thread] has in all.
+func (c *conn) CountThread(ctx context.Context, root int64, viewer Viewer) (int64, error) {
+	visible, args := viewer.objectVisible("o")
+	var n int64
+	_, err := c.get(ctx, thread+"SELECT COUNT(*) FROM thread t JOIN objects o ON o.id = t.id WHERE o.deleted = 0 AND "+visible, append([]any{root}, args...), &n)
+	if err != nil {
+		return 0, fmt.Errorf("counting a thread: %w", err)
+	}
+	return n, nil
+}
+
 // FirstReplies returns, for each parent, its n newest replies that viewer may
 // see, newest first, by one query that reads about n rows a parent, however many
 // there are.
@@ -169,23 +201,142 @@ func (c *conn) Lists(ctx context.Context, author int64, listOf string, viewer Vi
 	return list, nil
 }
 
+// CountLists returns how many lists of one type somebody has.
+func (c *conn) CountLists(ctx context.Context, author int64, listOf string) (int64, error) {
+	var n int64
+	if _, err := c.get(ctx, "SELECT COUNT(*) FROM objects WHERE author_id = ? AND list_of = ? AND list_of <> '' AND deleted = 0",
+		[]any{author, listOf}, &n); err != nil {
+		return 0, fmt.Errorf("counting lists: %w", err)
+	}
+	return n, nil
+}
+
+// ListNamed returns the list of this type and name that somebody has besides
+// the one with the id except, or [ErrNotFound]. It reads all of their lists of
+// that type, which are few.
+func (c *conn) ListNamed(ctx context.Context, author int64, listOf, name string, except int64) (*Object, error) {
+	for p := (Page{Count: 200}); ; {
+		where, args := p.bounds("o.position")
+		list, err := c.objectPage(ctx, p, "SELECT "+objectColumns+" FROM objects o WHERE o.author_id = ? AND o.list_of = ? AND o.list_of <> '' AND o.deleted = 0"+
+			where+p.cut("o.position"), append([]any{author, listOf}, args...)...)
+		if err != nil {
+			return nil, fmt.Errorf("looking for a list: %w", err)
+		}
+		for _, o := range list {
+			if o.ID != except && o.Doc.DisplayName == name {
+				return o, nil
+			}
+		}
+		if len(list) < p.Count {
+			return nil, ErrNotFound
+		}
+		p.Before = list[len(list)-1].Position
+	}
+}
+
+// Member is what a list holds at one place: an actor, or an object.
+type Member struct {
+	ID, Position int64
+	// Object is nil where the member is an actor.
+	Object *Object
+}
+
+// Members returns a page of what a list holds, ordered by when it was added.
+// Objects that are gone or that viewer may not see are left out; copies of things
+// from elsewhere, which nobody vouches for, are shown to whoever may see the list.
+func (c *conn) Members(ctx context.Context, list int64, viewer Viewer, p Page) ([]Member, error) {
+	where, args := p.bounds("e.position")
+	visible, vargs := viewer.objectVisible("o")
+	args = append(append([]any{list}, args...), vargs...)
+	var members []Member
+	var ids []int64
+	// Which of them are objects is not asked by a join, for which PostgreSQL would
+	// read all objects that there are.
+	err := c.each(ctx, `SELECT e.actor_id, e.position FROM edges e WHERE e.target_id = ? AND e.kind = 4 AND e.state = 1`+where+`
+		AND COALESCE((SELECT CASE WHEN o.deleted = 0 AND (o.activity_id = 0 OR `+visible+`) THEN 1 ELSE 0 END FROM objects o WHERE o.id = e.actor_id), 1) = 1`+
+		p.cut("e.position"), args, func(r *sql.Rows) error {
+		var m Member
+		err := r.Scan(&m.ID, &m.Position)
+		members = append(members, m)
+		ids = append(ids, m.ID)
+		return err
+	})
+	var objects map[int64]*Object
+	if err == nil {
+		objects, err = c.Objects(ctx, ids...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the members of a list: %w", err)
+	}
+	for i := range members {
+		members[i].Object = objects[members[i].ID]
+	}
+	return newestFirst(p, members), nil
+}
+
+// Documents returns a page of the documents of a group that viewer may see,
+// ordered by when they were added: by the position of the edge. A copy of a thing
+// from elsewhere is seen by those who may see that it was added.
+func (c *conn) Documents(ctx context.Context, group int64, viewer Viewer, p Page) ([]*Object, error) {
+	where, args := p.bounds("e.position")
+	visible, vargs := viewer.objectVisible("o")
+	added, aargs := viewer.visible("d")
+	args = slices.Concat([]any{group}, args, vargs, aargs)
+	list, err := c.objectPage(ctx, p, "SELECT "+objectColumns+` FROM edges e JOIN objects o ON o.id = e.actor_id
+		WHERE e.target_id = ? AND e.kind = 6 AND e.state = 1 AND o.deleted = 0`+where+" AND ("+visible+
+		" OR o.author_id = 0 AND o.activity_id = 0 AND EXISTS (SELECT 1 FROM activities d WHERE d.id = e.activity_id AND "+added+"))"+p.cut("e.position"), args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the documents of a group: %w", err)
+	}
+	return list, nil
+}
+
 // LikedObjects returns a page of the objects that an actor likes and that
 // viewer may see, ordered by when they were liked: by the position of the edge.
 // Copies of things from elsewhere, which nobody vouches for, are shown to those
 // only who like them themselves.
 func (c *conn) LikedObjects(ctx context.Context, actor int64, viewer Viewer, p Page) ([]*Object, error) {
+	return c.likedObjects(ctx, actor, viewer, p, "")
+}
+
+// likedObjects reads those favorites o for which a condition holds.
+func (c *conn) likedObjects(ctx context.Context, actor int64, viewer Viewer, p Page, condition string, conditionArgs ...any) ([]*Object, error) {
 	where, args := p.bounds("e.position")
 	visible, vargs := viewer.objectVisible("o")
 	if viewer.ActorID == actor {
 		visible = "(" + visible + " OR o.activity_id = 0)"
 	}
-	args = append(append([]any{actor}, args...), vargs...)
+	args = slices.Concat([]any{actor}, args, vargs, conditionArgs)
 	list, err := c.objectPage(ctx, p, "SELECT "+objectColumns+` FROM edges e JOIN objects o ON o.id = e.target_id
-		WHERE e.actor_id = ? AND e.kind = 2 AND e.state = 1 AND o.deleted = 0`+where+" AND "+visible+p.cut("e.position"), args...)
+		WHERE e.actor_id = ? AND e.kind = 2 AND e.state = 1 AND o.deleted = 0`+where+" AND "+visible+condition+p.cut("e.position"), args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading favorites: %w", err)
 	}
 	return list, nil
+}
+
+// PinnedObjects returns a page of what somebody elsewhere shows first and viewer
+// may see, ordered by when it was put there: by the position of the edge.
+func (c *conn) PinnedObjects(ctx context.Context, actor int64, viewer Viewer, p Page) ([]*Object, error) {
+	where, args := p.bounds("e.position")
+	visible, vargs := viewer.objectVisible("o")
+	list, err := c.objectPage(ctx, p, "SELECT "+objectColumns+` FROM edges e JOIN objects o ON o.id = e.target_id
+		WHERE e.actor_id = ? AND e.kind = 7 AND e.state = 1 AND o.deleted = 0`+where+" AND "+visible+p.cut("e.position"), slices.Concat([]any{actor}, args, vargs)...)
+	if err != nil {
+		return nil, fmt.Errorf("reading what is pinned: %w", err)
+	}
+	return list, nil
+}
+
+// BindReactions binds the likes and shares of an object, of which only a copy was
+// here until now, to the activity that posted it: it turns out not to be public.
+func (tx *Tx) BindReactions(ctx context.Context, object, post int64) error {
+	_, err := tx.exec(ctx, `UPDATE activities SET object_post = ?, version = version + 1
+		WHERE id IN (SELECT activity_id FROM edges WHERE target_id = ? AND kind IN (2, 3))`, post, object)
+	if err != nil {
+		return fmt.Errorf("binding reactions to a post: %w", err)
+	}
+	return nil
 }
 
 // CreateObject stores a new object under its names; o.ID is set. It returns

@@ -54,6 +54,25 @@ func (c *conn) OriginalOf(ctx context.Context, ref int64, network string) (*Orig
 	return o, nil
 }
 
+// LatestOriginal returns the newest document of whatever network that the first of
+// these rows was made from of which there is one, or [ErrNotFound].
+func (c *conn) LatestOriginal(ctx context.Context, refs ...int64) (*Original, error) {
+	for _, ref := range refs {
+		o := &Original{RefID: ref}
+		var received int64
+		found, err := c.get(ctx, "SELECT network, sender_id, verified, content_type, received, bytes FROM originals WHERE ref_id = ? ORDER BY id DESC LIMIT 1",
+			[]any{ref}, &o.Network, &o.SenderID, &o.Verified, &o.ContentType, &received, &o.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("reading the latest original: %w", err)
+		}
+		if found {
+			o.Received = fromMillis(received)
+			return o, nil
+		}
+	}
+	return nil, ErrNotFound
+}
+
 // RemoveOriginals removes the documents of a thing that is gone.
 func (tx *Tx) RemoveOriginals(ctx context.Context, refs ...int64) error {
 	if len(refs) == 0 {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,16 +37,18 @@ func (tx *Tx) FreeJobs(ctx context.Context) (int64, error) {
 // RemoteInboxes returns, by network, the distinct inboxes of everybody
 // elsewhere whom a distribution reaches, each person by the first of the
 // networks that it is present on. Where the server of a person takes deliveries
-// for all its people at once, that inbox stands for all of them.
+// for all its people at once, that inbox stands for all of them. Those on a
+// network that publishes are there if they are named.
 func (c *conn) RemoteInboxes(ctx context.Context, d Distribution, networks []string) (map[string][]string, error) {
 	var branches []string
 	var args []any
-	if named := append(append([]int64{}, d.Direct...), d.Others...); len(named) > 0 {
+	named := slices.Concat(d.Direct, d.Others)
+	if len(named) > 0 {
 		branches, args = append(branches, "SELECT id FROM actors WHERE id IN ? AND NOT local AND state = 0"), append(args, named)
 	}
 	for kind, targets := range map[EdgeKind][]int64{Follows: d.FollowersOf, MemberOf: d.MembersOf} {
 		if len(targets) > 0 {
-			branches = append(branches, "SELECT actor_id FROM edges WHERE target_id IN ? AND kind = ? AND state = 1 AND NOT actor_local"+
+			branches = append(branches, "SELECT actor_id AS id FROM edges WHERE target_id IN ? AND kind = ? AND state = 1 AND NOT actor_local"+
 				" AND actor_id NOT IN (SELECT id FROM actors WHERE state = 1)")
 			args = append(args, targets, kind)
 		}
@@ -61,16 +64,27 @@ func (c *conn) RemoteInboxes(ctx context.Context, d Distribution, networks []str
 		ranks = append(ranks, n)
 	}
 	rank += " END"
+	apart, apartArgs := d.apart("r.id")
+	args = append(args, apartArgs...)
 	seen := ""
 	if d.OnlyWhoSee != 0 {
 		seen = " AND EXISTS (SELECT 1 FROM activities v WHERE v.id = ? AND " + seenBy("p.actor_id", "v") + ")"
 		args = append(args, d.OnlyWhoSee)
 	}
 	query := `SELECT DISTINCT network, inbox FROM (
-		SELECT p.network, CASE WHEN p.shared_inbox <> '' THEN p.shared_inbox ELSE p.inbox END AS inbox,
+		SELECT p.network, p.actor_id, CASE WHEN p.shared_inbox <> '' THEN p.shared_inbox ELSE p.inbox END AS inbox,
 			ROW_NUMBER() OVER (PARTITION BY p.actor_id ORDER BY ` + rank + `) AS place
-		FROM presences p WHERE p.network IN ? AND p.actor_id IN (` + strings.Join(branches, " UNION ") + `)` + seen + `) w WHERE place = 1`
+		FROM presences p WHERE p.network IN ? AND p.inbox <> '' AND p.actor_id IN (SELECT r.id FROM (` + strings.Join(branches, " UNION ") + `) r WHERE ` + apart + `)` + seen + `) w WHERE place = 1`
 	args = append(append(ranks, networks), args...)
+	if len(d.Published) > 0 {
+		query += " AND (network NOT IN ?"
+		args = append(args, d.Published)
+		if len(named) > 0 {
+			query += " OR actor_id IN ?"
+			args = append(args, named)
+		}
+		query += ")"
+	}
 	err := c.each(ctx, query, args, func(r *sql.Rows) error {
 		var network, inbox string
 		err := r.Scan(&network, &inbox)
@@ -83,33 +97,22 @@ func (c *conn) RemoteInboxes(ctx context.Context, d Distribution, networks []str
 	return found, nil
 }
 
-// SetPresence notes how an actor is reached on a network.
-func (tx *Tx) SetPresence(ctx context.Context, actor int64, network, inbox, sharedInbox string) error {
-	_, err := tx.exec(ctx, `INSERT INTO presences (actor_id, network, inbox, shared_inbox, verified) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (actor_id, network) DO UPDATE SET inbox = excluded.inbox, shared_inbox = excluded.shared_inbox, verified = excluded.verified`,
-		actor, network, inbox, sharedInbox, time.Now().UnixMilli())
-	if err != nil {
-		return fmt.Errorf("storing a presence: %w", err)
-	}
-	return nil
-}
-
 // Place is a stream that an activity stands in.
 type Place struct {
 	Owner    int64
 	Stream   Stream
+	Class    Class
 	Position int64
 	Activity int64
 }
 
 // PlacesOf tells in which streams of these owners the activities stand, in the
-// order of the streams.
+// order of the streams. The owner 0 has the public stream.
 func (c *conn) PlacesOf(ctx context.Context, activities, owners []int64) ([]Place, error) {
 	var places []Place
-	err := c.eachIn(ctx, `SELECT owner_id, kind, position, activity_id FROM stream_items
-		WHERE owner_id IN ? AND kind IN (1, 2) AND activity_id IN ? ORDER BY position`, owners, func(r *sql.Rows) error {
-		var p Place
-		err := r.Scan(&p.Owner, &p.Stream, &p.Position, &p.Activity)
+	err := c.eachIn(ctx, `SELECT owner_id, kind, class, position, activity_id FROM stream_items
+		WHERE owner_id IN ? AND kind IN (1, 2, 3) AND activity_id IN ? ORDER BY position`, owners, func(r *sql.Rows) error {
+		p, err := scanPlace(r)
 		places = append(places, p)
 		return err
 	}, activities)

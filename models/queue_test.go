@@ -32,7 +32,8 @@ func TestRemoteInboxes(t *testing.T) {
 					shared = "apub/shared"
 				}
 				write(t, db, func(ctx context.Context, tx *models.Tx) error {
-					return firstError(tx.SetPresence(ctx, id, network, "old", "old"), tx.SetPresence(ctx, id, network, network+"/"+nick, shared))
+					return firstError(tx.SetPresence(ctx, models.Presence{ActorID: id, Network: network, Inbox: "old", SharedInbox: "old"}),
+						tx.SetPresence(ctx, models.Presence{ActorID: id, Network: network, Inbox: network + "/" + nick, SharedInbox: shared}))
 				})
 			}
 			return id
@@ -77,6 +78,10 @@ func TestRemoteInboxes(t *testing.T) {
 				map[string][]string{"pump": {"pump/both"}, "apub": {"apub/alone", "apub/shared"}, "ostatus": {"ostatus/atom"}}},
 			{"only who see", models.Distribution{FollowersOf: []int64{ann}, Direct: []int64{alone, atom}, OnlyWhoSee: limited}, all,
 				map[string][]string{"apub": {"apub/shared"}, "ostatus": {"ostatus/atom"}}},
+			{"published", models.Distribution{FollowersOf: []int64{ann}, MembersOf: []int64{list}, Published: []string{"ostatus"}}, all,
+				map[string][]string{"pump": {"pump/both"}, "apub": {"apub/shared"}}},
+			{"published and named", models.Distribution{MembersOf: []int64{list}, Direct: []int64{atom}, Published: []string{"ostatus", "apub"}}, all,
+				map[string][]string{"ostatus": {"ostatus/atom"}}},
 		} {
 			got := must[map[string][]string](t)(db.RemoteInboxes(t.Context(), tt.to, tt.networks))
 			for _, inboxes := range got {

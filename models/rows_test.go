@@ -5,8 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"reflect"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -331,8 +336,24 @@ func TestUploads(t *testing.T) {
 		if got := ids(list); err != nil || !slices.Equal(got, []string{"a"}) {
 			t.Errorf("uploads before b %v, error %v; want a", got, err)
 		}
+		const each = 1<<40 + 7
+		if got := usage(t, db, 1, 2, 3); got != [3]int64{3 * each, each, 0} {
+			t.Errorf("the files take %v bytes, want 3, 1 and 0 times %d", got, each)
+		}
 		if got, want := *must[*models.Upload](t)(db.Upload(ctx, "a.png")), (models.Upload{Path: "a.png", OwnerID: 1, ObjectID: objects[0].ID, MediaType: "image/png", Size: 1 << 40}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
+		}
+		files := map[string]models.Upload{}
+		for _, f := range must[[]*models.Upload](t)(db.ObjectUploads(ctx, objects[0].ID)) {
+			files[f.Path] = *f
+		}
+		for path, got := range files {
+			if want := *must[*models.Upload](t)(db.Upload(ctx, path)); got != want {
+				t.Errorf("among the files of the object it is %+v, and by itself %+v", got, want)
+			}
+		}
+		if len(files) != 2 {
+			t.Errorf("%d files, want 2", len(files))
 		}
 		paths := must[[]string](t)(db.UploadsOf(ctx, objects[0].ID))
 		slices.Sort(paths)
@@ -344,6 +365,9 @@ func TestUploads(t *testing.T) {
 		})
 		if a, d := must[*models.Upload](t)(db.Upload(ctx, "a.png")), must[*models.Upload](t)(db.Upload(ctx, "d.png")); !a.Public || d.Public {
 			t.Errorf("a public: %v, want true; another's public: %v, want false", a.Public, d.Public)
+		}
+		if got := usage(t, db, 1, 2, 3); got != [3]int64{2 * each, each, 0} {
+			t.Errorf("after one is gone the files take %v bytes, want 2, 1 and 0 times %d", got, each)
 		}
 		if _, err := db.Upload(ctx, "b.png"); !errors.Is(err, models.ErrNotFound) {
 			t.Errorf("a file that is gone: error %v, want ErrNotFound", err)
@@ -369,6 +393,150 @@ func TestStats(t *testing.T) {
 		until(t, "the document is in the cache", func() bool { s := db.Stats(); return s.Cached == 1 && s.CacheBytes > 0 })
 		if s := db.Stats(); s.Connections < 1 {
 			t.Errorf("open, with %d connections", s.Connections)
+		}
+	})
+}
+
+func usage(t *testing.T, db *models.DB, owners ...int64) (bytes [3]int64) {
+	t.Helper()
+	for i, owner := range owners {
+		bytes[i] = must[int64](t)(db.UploadUsage(t.Context(), owner))
+	}
+	return bytes
+}
+
+// Of two uploads at once that fit one by one but not together, one is refused.
+func TestRoomIsGivenOutOnce(t *testing.T) {
+	stores(t, func(t *testing.T, db *models.DB) {
+		const room, each = 1000, 300
+		full := errors.New("full")
+		var refused atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				err := db.Write(t.Context(), func(tx *models.Tx) error {
+					if err := tx.InsertUpload(t.Context(), &models.Upload{Path: fmt.Sprint(i), OwnerID: 1, Size: each}); err != nil {
+						return err
+					}
+					used, err := tx.UploadUsage(t.Context(), 1)
+					if err == nil && used > room {
+						err = full
+					}
+					return err
+				})
+				if errors.Is(err, full) {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := usage(t, db, 1); refused.Load() != 5 || got[0] != 900 {
+			t.Errorf("%d were refused and %d bytes are taken, want 5 and 900", refused.Load(), got[0])
+		}
+	})
+}
+
+// What was uploaded before there was a count is counted.
+func TestRoomOfOldUploads(t *testing.T) {
+	stores(t, func(t *testing.T, db *models.DB) {
+		write(t, db, func(ctx context.Context, tx *models.Tx) error {
+			return firstError(tx.InsertUpload(ctx, &models.Upload{Path: "a", OwnerID: 1, Size: 1 << 40}), tx.InsertUpload(ctx, &models.Upload{Path: "b", OwnerID: 1, Size: 2}),
+				tx.InsertUpload(ctx, &models.Upload{Path: "c", OwnerID: 2, Size: 3}))
+		})
+		text := string(must[[]byte](t)(os.ReadFile("migrations/0004_uploads_proxy.sql")))
+		_, fill, ok := strings.Cut(text, "INSERT INTO upload_usage")
+		if fill, _, _ = strings.Cut(fill, ";"); !ok {
+			t.Fatal("the migration counts nothing")
+		}
+		execute(t, db, "DELETE FROM upload_usage")
+		execute(t, db, "INSERT INTO upload_usage"+fill)
+		if got := usage(t, db, 1, 2); got != [3]int64{1<<40 + 2, 3, 0} {
+			t.Errorf("the old files take %v bytes", got)
+		}
+	})
+}
+
+func TestProxies(t *testing.T) {
+	stores(t, func(t *testing.T, db *models.DB) {
+		ctx := t.Context()
+		ensure := func(tokens map[string]string) (found map[string]string) {
+			t.Helper()
+			write(t, db, func(ctx context.Context, tx *models.Tx) (err error) {
+				found, err = tx.EnsureProxies(ctx, tokens, at)
+				return err
+			})
+			return found
+		}
+		if got := ensure(nil); len(got) != 0 {
+			t.Errorf("nothing has the tokens %v", got)
+		}
+		if got, want := ensure(map[string]string{"https://a/": "1", "https://b/é": "2"}), map[string]string{"https://a/": "1", "https://b/é": "2"}; !maps.Equal(got, want) {
+			t.Errorf("tokens %v, want %v", got, want)
+		}
+		// A token stays.
+		if got, want := ensure(map[string]string{"https://a/": "3", "https://c/": "4"}), map[string]string{"https://a/": "1", "https://c/": "4"}; !maps.Equal(got, want) {
+			t.Errorf("tokens %v, want %v", got, want)
+		}
+		found := must[map[string]string](t)(db.Proxies(ctx, "https://c/", "https://none/", "https://b/é", "\xff\x00"))
+		if want := map[string]string{"https://c/": "4", "https://b/é": "2"}; !maps.Equal(found, want) {
+			t.Errorf("tokens %v, want %v", found, want)
+		}
+		if got := must[string](t)(db.ProxiedAddress(ctx, "2")); got != "https://b/é" {
+			t.Errorf("behind the token is %s", got)
+		}
+		for _, token := range []string{"3", "", "\xff"} {
+			if _, err := db.ProxiedAddress(ctx, token); !errors.Is(err, models.ErrNotFound) {
+				t.Errorf("%q: error %v, want ErrNotFound", token, err)
+			}
+		}
+		many := map[string]string{}
+		for _, n := range names("https://many/", 1_203) {
+			many[n] = "t" + n
+		}
+		if got := ensure(many); !maps.Equal(got, many) {
+			t.Errorf("of %d addresses %d have their token", len(many), len(got))
+		}
+		if got := must[map[string]string](t)(db.Proxies(ctx, slices.Collect(maps.Keys(many))...)); !maps.Equal(got, many) {
+			t.Errorf("of %d addresses %d are found", len(many), len(got))
+		}
+		long := "https://x/" + strings.Repeat("x", models.MaxIRI)
+		if err := db.Write(ctx, func(tx *models.Tx) error {
+			_, err := tx.EnsureProxies(ctx, map[string]string{long: "l"}, at)
+			return err
+		}); err == nil {
+			t.Error("an address was stored that is too long")
+		}
+	})
+}
+
+// The same new addresses in many pages at once get one token each.
+func TestProxiesAtOnce(t *testing.T) {
+	stores(t, func(t *testing.T, db *models.DB) {
+		addresses := names("https://x/", 50)
+		found := make([]map[string]string, 6)
+		var wg sync.WaitGroup
+		for i := range found {
+			wg.Go(func() {
+				tokens := map[string]string{}
+				for _, a := range addresses {
+					tokens[a] = fmt.Sprint(i, a)
+				}
+				err := db.Write(t.Context(), func(tx *models.Tx) (err error) {
+					found[i], err = tx.EnsureProxies(t.Context(), tokens, at)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for i, got := range found {
+			if len(got) != len(addresses) || !maps.Equal(got, found[0]) {
+				t.Errorf("page %d was told %v, page 0 %v", i, got, found[0])
+			}
 		}
 	})
 }

@@ -10,20 +10,23 @@ import (
 	"strings"
 )
 
-// Stream is one of the streams of an actor.
+// Stream is one of the streams of an actor, or the one that belongs to nobody.
 type Stream int16
 
-// The streams that an actor has.
+// The streams. PublicStream has the owner 0: in it is what people here do and
+// address to everybody.
 const (
-	Inbox  Stream = 1
-	Outbox Stream = 2
+	Inbox        Stream = 1
+	Outbox       Stream = 2
+	PublicStream Stream = 3
 )
 
 // Class is what half of a stream an item belongs to, a set of bits.
 type Class int16
 
-// The bits of a class. ClassLimited is set in outboxes only, on what is not
-// public, so that strangers page over a range that holds nothing else.
+// The bits of a class. ClassLimited is set in outboxes and in the inboxes of
+// groups only, on what is not public, so that strangers page over ranges that
+// hold nothing else.
 const (
 	ClassMajor   Class = 1
 	ClassDirect  Class = 2
@@ -43,13 +46,18 @@ const (
 	DirectMinor
 )
 
-// classes returns the classes of the items that a part of a stream consists of.
-func (p Part) classes(s Stream, strangersOnly bool) []Class {
+// The classes that items have in the streams that are read by their owners, by
+// anybody as far as they may, and by anybody.
+var (
+	ownClasses    = []Class{0, ClassMajor, ClassDirect, ClassDirect | ClassMajor}
+	sharedClasses = []Class{0, ClassMajor, ClassLimited, ClassLimited | ClassMajor}
+	publicClasses = []Class{0, ClassMajor}
+)
+
+// classes returns those of all classes whose items a part of a stream consists
+// of.
+func (p Part) classes(all []Class, strangersOnly bool) []Class {
 	var list []Class
-	all := []Class{0, ClassMajor, ClassDirect, ClassDirect | ClassMajor}
-	if s == Outbox {
-		all = []Class{0, ClassMajor, ClassLimited, ClassLimited | ClassMajor}
-	}
 	for _, c := range all {
 		major, direct := c&ClassMajor != 0, c&ClassDirect != 0
 		switch {
@@ -74,20 +82,68 @@ type Item struct {
 	Relations EdgeSet
 }
 
-// StreamPage returns a page of a part of an actor's stream as viewer may see
-// it, newest first, and how many items that part has. An inbox is read by its
-// owner; strangers see the public part of an outbox, and everybody but the owner
-// is told the number of public items only.
+// streamRange is a part of a stream as somebody reads it.
+type streamRange struct {
+	owner   int64
+	stream  Stream
+	part    Part
+	classes []Class
+	viewer  Viewer
+	// open has the limited items shown without a look at each; counted has them
+	// count in the total.
+	open, counted bool
+}
+
+// StreamPage returns a page of a part of a stream as viewer may see it, newest
+// first, and how many items that part has. An inbox is read by its owner, for that
+// of a group see [DB.GroupPage]; strangers see the public part of an outbox, and
+// everybody but the owner is told the number of public items only.
 func (c *conn) StreamPage(ctx context.Context, owner int64, s Stream, part Part, viewer Viewer, p Page) (items []Item, total int, err error) {
-	own := viewer.ActorID == owner
-	if s == Inbox && !own {
-		return nil, 0, errors.New("an inbox is read by its owner only")
+	r, ok, err := c.rangeOf(ctx, owner, s, part, viewer)
+	if err != nil || !ok {
+		return nil, 0, err
 	}
-	if len(part.classes(s, false)) == 0 {
-		return nil, 0, nil // nothing in an outbox is direct
+	return c.streamPage(ctx, r, p)
+}
+
+// rangeOf returns what of a stream somebody may read; ok is false where the owner
+// of the stream blocks them.
+func (c *conn) rangeOf(ctx context.Context, owner int64, s Stream, part Part, viewer Viewer) (r streamRange, ok bool, err error) {
+	own := viewer.ActorID == owner && owner != 0
+	r = streamRange{owner: owner, stream: s, part: part, classes: sharedClasses, viewer: viewer, open: own, counted: own}
+	switch {
+	case s == Inbox && !own:
+		return r, false, errors.New("an inbox is read by its owner only")
+	case s == Inbox:
+		r.classes = ownClasses
+	case s == PublicStream:
+		r.classes = publicClasses
+	case !own && viewer.ActorID != 0:
+		blocked, err := c.BlockedBy(ctx, viewer.ActorID, owner)
+		return r, !blocked, err
 	}
-	query, args := streamQuery(owner, s, part, viewer, p)
-	sum, sumArgs := totalQuery(owner, s, part.classes(s, !own))
+	return r, true, nil
+}
+
+// GroupPage returns a page of a part of the inbox of a group as viewer may see
+// it, newest first, and how many items that part has: the members and the author
+// of the group are told of all, others of the public ones. Whether the viewer may
+// read the group at all is another question, see [DB.MaySeeGroup].
+func (c *conn) GroupPage(ctx context.Context, group int64, part Part, viewer Viewer, p Page) (items []Item, total int, err error) {
+	inside, err := c.insideGroup(ctx, viewer, group)
+	if err != nil {
+		return nil, 0, err
+	}
+	return c.streamPage(ctx, streamRange{owner: group, stream: Inbox, part: part, classes: sharedClasses, viewer: viewer, counted: inside}, p)
+}
+
+func (c *conn) streamPage(ctx context.Context, r streamRange, p Page) (items []Item, total int, err error) {
+	if len(r.part.classes(r.classes, false)) == 0 {
+		return nil, 0, nil // nothing but an inbox has what is direct
+	}
+	query, args := r.query(p)
+	sum, sumArgs := r.total()
+	viewer := r.viewer
 
 	var activities []*Activity
 	var objects []*Object
@@ -185,13 +241,13 @@ func (n nullDest) Scan(src any) error {
 	return nil
 }
 
-// streamQuery reads at most a page from the range of each class and merges
-// them, so that the cost does not depend on what lies between.
-func streamQuery(owner int64, s Stream, part Part, viewer Viewer, p Page) (string, []any) {
+// query reads at most a page from the range of each class and merges them, so
+// that the cost does not depend on what lies between.
+func (r streamRange) query(p Page) (string, []any) {
 	bounds, boundArgs := p.bounds("i.position")
 	most := p
 	most.Count, most.Offset = p.Count+p.Offset, 0
-	classes := part.classes(s, viewer.ActorID == 0)
+	classes := r.part.classes(r.classes, r.viewer.ActorID == 0)
 	var query strings.Builder
 	var args []any
 	for n, class := range classes {
@@ -200,30 +256,45 @@ func streamQuery(owner int64, s Stream, part Part, viewer Viewer, p Page) (strin
 		}
 		fmt.Fprintf(&query, "SELECT * FROM (SELECT i.position, i.activity_id FROM stream_items i")
 		where, whereArgs := "", []any(nil)
-		if class&ClassLimited != 0 && viewer.ActorID != owner {
-			visible, vargs := viewer.activityVisible("v")
+		if !r.open && (class&ClassLimited != 0 || r.viewer.ActorID != 0) {
 			query.WriteString(" JOIN activities v ON v.id = i.activity_id")
-			where, whereArgs = " AND "+visible, vargs
+			where, whereArgs = r.visible(class, "v")
 		}
 		query.WriteString(" WHERE i.owner_id = ? AND i.kind = ? AND i.class = ?" + bounds + where + most.cut("i.position") + ") c")
 		fmt.Fprint(&query, n)
-		args = append(args, owner, s, class)
+		args = append(args, r.owner, r.stream, class)
 		args = append(args, boundArgs...)
 		args = append(args, whereArgs...)
 	}
 	return "SELECT * FROM (" + query.String() + ") m" + p.cut("position"), args
 }
 
-// totalQuery adds up the ordinals of the newest item of each class.
-func totalQuery(owner int64, s Stream, classes []Class) (string, []any) {
+// visible returns the conditions, each after an AND, under which an item of a
+// class is shown whose activity has this alias.
+func (r streamRange) visible(class Class, a string) (string, []any) {
+	condition := r.viewer.unblocked
+	if class&ClassLimited != 0 {
+		condition = r.viewer.activityVisible
+	}
+	where, args := condition(a)
+	if r.stream != Outbox && r.viewer.ActorID != 0 {
+		// Who blocks somebody does not meet them where many post.
+		unblocking, uargs := r.viewer.unblocking(a)
+		where, args = where+" AND "+unblocking, append(args, uargs...)
+	}
+	return " AND " + where, args
+}
+
+// total adds up the ordinals of the newest item of each class.
+func (r streamRange) total() (string, []any) {
 	var sum strings.Builder
 	var args []any
-	for n, class := range classes {
+	for n, class := range r.part.classes(r.classes, !r.counted) {
 		if n > 0 {
 			sum.WriteString(" + ")
 		}
 		sum.WriteString("COALESCE((SELECT ordinal FROM stream_items WHERE owner_id = ? AND kind = ? AND class = ? ORDER BY position DESC LIMIT 1), 0)")
-		args = append(args, owner, s, class)
+		args = append(args, r.owner, r.stream, class)
 	}
 	return sum.String(), args
 }
@@ -248,6 +319,9 @@ type Distribution struct {
 	AuthorLocal bool
 	Major       bool
 	Limited     bool
+	// Public has the activity put into the public stream, unless OnlyWhoSee
+	// bounds it.
+	Public bool
 	// FollowersOf are actors whose followers get it; MembersOf are lists and
 	// groups whose members get it.
 	FollowersOf, MembersOf []int64
@@ -257,25 +331,36 @@ type Distribution struct {
 	// OnlyWhoSee is an activity: those who may not see it get nothing. 0 for no
 	// such bound.
 	OnlyWhoSee int64
+	// OnlyFollowers has it reach nobody here who does not follow the author.
+	OnlyFollowers bool
+	// Published are the networks on which followers and members elsewhere hear of it
+	// without its being delivered to each of them.
+	Published []string
 }
 
-// Distribute puts an activity into the inbox of every local recipient and into
-// the author's outbox, by one statement however many they are, and returns how
-// many items that made. Streams that hold the activity already are left as they
-// are. It takes a position, and leaves the next one to what the transaction does
-// after it.
+// Distribute puts an activity into the inbox of every local recipient, into the
+// author's outbox and into the public stream, by one statement however many they
+// are, and returns how many items that made. Streams that hold the activity
+// already are left as they are, and so are those of people between whom and the
+// author, or who made what the activity is about, there is a block. It takes a
+// position, and leaves the next one to what the transaction does after it.
 func (tx *Tx) Distribute(ctx context.Context, d Distribution) (int64, error) {
 	position, err := tx.Position(ctx)
 	if err != nil {
 		return 0, err
 	}
 	from, args := d.recipients()
-	where, whereArgs := "1 = 1", []any(nil)
+	where, whereArgs := d.apart("r.owner_id")
 	if d.OnlyWhoSee != 0 {
 		// The viewer is each recipient in turn.
-		where = "r.owner_id = ? OR EXISTS (SELECT 1 FROM activities p WHERE p.id = ? AND " + seenBy("r.owner_id", "p") + ")"
-		whereArgs = []any{d.Author, d.OnlyWhoSee}
+		where += " AND EXISTS (SELECT 1 FROM activities p WHERE p.id = ? AND " + seenBy("r.owner_id", "p") + ")"
+		whereArgs = append(whereArgs, d.OnlyWhoSee)
 	}
+	if d.OnlyFollowers {
+		where += " AND EXISTS (SELECT 1 FROM edges f WHERE f.actor_id = r.owner_id AND f.target_id = ? AND f.kind = 1 AND f.state = 1)"
+		whereArgs = append(whereArgs, d.Author)
+	}
+	where, whereArgs = "(r.owner_id = ? OR "+where+")", append([]any{d.Author}, whereArgs...)
 	query := `INSERT INTO stream_items (owner_id, kind, class, position, activity_id, ordinal)
 		SELECT r.owner_id, r.kind, r.class, CAST(? AS BIGINT), CAST(? AS BIGINT),
 			COALESCE((SELECT s.ordinal FROM stream_items s WHERE s.owner_id = r.owner_id AND s.kind = r.kind AND s.class = r.class
@@ -311,10 +396,14 @@ func (d *Distribution) recipients() (string, []any) {
 		add("SELECT CAST(? AS BIGINT) AS owner_id, CAST(? AS SMALLINT) AS kind, CAST(? AS SMALLINT) AS class", d.Author, Inbox, class)
 		add("SELECT CAST(? AS BIGINT), CAST(? AS SMALLINT), CAST(? AS SMALLINT)", d.Author, Outbox, outbox)
 	}
+	if d.Public && d.OnlyWhoSee == 0 {
+		add("SELECT CAST(0 AS BIGINT) AS owner_id, CAST(? AS SMALLINT) AS kind, CAST(? AS SMALLINT) AS class", PublicStream, class)
+	}
 	named := func(ids []int64, class Class) {
 		if len(ids) > 0 {
-			add("SELECT id AS owner_id, CAST(? AS SMALLINT) AS kind, CAST(? AS SMALLINT) AS class FROM actors WHERE id IN ? AND local AND state = 0",
-				Inbox, class, ids)
+			// The inbox of a group is read by others, as an outbox is.
+			add(`SELECT id AS owner_id, CAST(? AS SMALLINT) AS kind, CASE WHEN type = 'group' THEN CAST(? AS SMALLINT) ELSE CAST(? AS SMALLINT) END AS class
+				FROM actors WHERE id IN ? AND local AND state = 0`, Inbox, outbox, class, ids)
 		}
 	}
 	named(d.Direct, class|ClassDirect)

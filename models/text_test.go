@@ -47,7 +47,7 @@ func TestTextThatCannotBeKept(t *testing.T) {
 					"nickname": tx.CreateActor(ctx, &models.Actor{Nickname: text, Doc: &vocab.Object{}}),
 					"account":  tx.CreateAccount(ctx, &models.Account{ActorID: 1, Nickname: text}),
 					"type":     tx.UpdateObject(ctx, &models.Object{ID: 1, Type: text, Doc: &vocab.Object{}}),
-					"inbox":    tx.SetPresence(ctx, ann, "pump", text, ""),
+					"inbox":    tx.SetPresence(ctx, models.Presence{ActorID: ann, Network: "pump", Inbox: text}),
 				} {
 					if !errors.Is(err, models.ErrText) {
 						t.Errorf("storing the %s %q: error %v, want ErrText", what, text, err)

@@ -19,7 +19,9 @@ type Upload struct {
 	Public bool
 }
 
-// InsertUpload stores what is known about a file. It takes a position.
+// InsertUpload stores what is known about a file, and counts its size as room
+// that its owner takes; see [Tx.UploadUsage]. It takes a position. For a path that
+// is taken the error is one that [IsUnique] knows, and the transaction must end.
 func (tx *Tx) InsertUpload(ctx context.Context, u *Upload) error {
 	position, err := tx.Position(ctx)
 	if err != nil {
@@ -27,10 +29,25 @@ func (tx *Tx) InsertUpload(ctx context.Context, u *Upload) error {
 	}
 	_, err = tx.exec(ctx, "INSERT INTO uploads (path, owner_id, object_id, position, media_type, size, thumbnail, public) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		u.Path, u.OwnerID, u.ObjectID, position, u.MediaType, u.Size, u.Thumbnail, u.Public)
+	if err == nil {
+		_, err = tx.exec(ctx, `INSERT INTO upload_usage (owner_id, bytes) VALUES (?, ?)
+			ON CONFLICT (owner_id) DO UPDATE SET bytes = upload_usage.bytes + excluded.bytes`, u.OwnerID, u.Size)
+	}
 	if err != nil {
 		return fmt.Errorf("storing an upload: %w", err)
 	}
 	return nil
+}
+
+// UploadUsage returns how many bytes the files of somebody take, thumbnails
+// included. In a transaction that has inserted one, nobody else adds to them
+// until it ends.
+func (c *conn) UploadUsage(ctx context.Context, owner int64) (int64, error) {
+	var bytes int64
+	if _, err := c.get(ctx, "SELECT bytes FROM upload_usage WHERE owner_id = ?", []any{owner}, &bytes); err != nil {
+		return 0, fmt.Errorf("reading the room that uploads take: %w", err)
+	}
+	return bytes, nil
 }
 
 // Upload returns what is known about a file, or [ErrNotFound].
@@ -79,6 +96,21 @@ func (c *conn) UploadPosition(ctx context.Context, object int64) (int64, error) 
 	return position, nil
 }
 
+// ObjectUploads returns what is known about the files of an object.
+func (c *conn) ObjectUploads(ctx context.Context, object int64) ([]*Upload, error) {
+	var list []*Upload
+	err := c.each(ctx, "SELECT path, owner_id, media_type, size, thumbnail, public FROM uploads WHERE object_id = ?", []any{object}, func(r *sql.Rows) error {
+		u := &Upload{ObjectID: object}
+		err := r.Scan(&u.Path, &u.OwnerID, &u.MediaType, &u.Size, &u.Thumbnail, &u.Public)
+		list = append(list, u)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading uploads: %w", err)
+	}
+	return list, nil
+}
+
 // UploadsOf returns the paths of the files of an object.
 func (c *conn) UploadsOf(ctx context.Context, object int64) ([]string, error) {
 	var paths []string
@@ -94,13 +126,31 @@ func (c *conn) UploadsOf(ctx context.Context, object int64) ([]string, error) {
 	return paths, nil
 }
 
-// RemoveUploads forgets files that are gone.
+// RemoveUploads forgets files that are gone, and frees the room that they took.
+// It takes a position.
 func (tx *Tx) RemoveUploads(ctx context.Context, paths ...string) error {
 	if len(paths) == 0 {
 		return nil
 	}
-	if _, err := tx.exec(ctx, "DELETE FROM uploads WHERE path IN ?", paths); err != nil {
+	// As where files are added, so that two transactions do not wait for each
+	// other in a circle.
+	if _, err := tx.Position(ctx); err != nil {
+		return err
+	}
+	freed := map[int64]int64{}
+	err := tx.each(ctx, "DELETE FROM uploads WHERE path IN ? RETURNING owner_id, size", []any{paths}, func(r *sql.Rows) error {
+		var owner, size int64
+		err := r.Scan(&owner, &size)
+		freed[owner] += size
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("removing uploads: %w", err)
+	}
+	for owner, bytes := range freed {
+		if _, err := tx.exec(ctx, "UPDATE upload_usage SET bytes = bytes - ? WHERE owner_id = ?", bytes, owner); err != nil {
+			return fmt.Errorf("removing uploads: %w", err)
+		}
 	}
 	return nil
 }

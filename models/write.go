@@ -51,6 +51,14 @@ func (tx *Tx) Position(ctx context.Context) (int64, error) {
 	return tx.position, nil
 }
 
+// positions takes n positions and returns the last of them.
+func (tx *Tx) positions(ctx context.Context, n int64) (last int64, err error) {
+	if _, err := tx.get(ctx, "UPDATE sequences SET last = last + ? WHERE name = 'position' RETURNING last", []any{n}, &last); err != nil {
+		return 0, fmt.Errorf("taking positions: %w", err)
+	}
+	return last, nil
+}
+
 // Write runs f inside a transaction and commits it, durably: when Write returns
 // nil, what f did survives the loss of power. When f returns an error, nothing
 // that it did remains.

@@ -15,12 +15,15 @@ type Activity struct {
 	Object *Object `json:"object,omitempty"`
 	// Inner is the object where that is an activity itself: a share of a share,
 	// the undoing of a like. Object is then a reference to it.
-	Inner    *Activity `json:"inner,omitempty"`
-	Target   *Object   `json:"target,omitempty"`
-	Result   *Object   `json:"result,omitempty"`
-	Location *Object   `json:"location,omitempty"`
-	Context  *Object   `json:"context,omitempty"`
-	Source   *Object   `json:"source,omitempty"`
+	Inner *Activity `json:"inner,omitempty"`
+	// Undoes is the id of the activity that this one takes back, where it is known:
+	// the end of an old follow must not end a newer one.
+	Undoes   string  `json:"undoes,omitempty"`
+	Target   *Object `json:"target,omitempty"`
+	Result   *Object `json:"result,omitempty"`
+	Location *Object `json:"location,omitempty"`
+	Context  *Object `json:"context,omitempty"`
+	Source   *Object `json:"source,omitempty"`
 
 	// Generator is the program that made it, Provider the site it came through.
 	Generator *Object `json:"generator,omitempty"`

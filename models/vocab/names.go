@@ -14,6 +14,14 @@ const (
 	NSSchema = "http://activitystrea.ms/schema/1.0/"
 )
 
+// Conversation and Context are the members of Extra that name the thread which a
+// thing belongs to: a tag: URI or an address in OStatus and at Mastodon, a
+// collection in Activity Streams 2.0 (FEP-7888).
+const (
+	Conversation = "http://ostatus.org#conversation"
+	Context      = NSAS2 + "context"
+)
+
 // PublicID is the collection of everybody, as the pump.io network and OStatus
 // name it. Codecs translate the other names (as:Public, @public) into it.
 const PublicID = "http://activityschema.org/collection/public"
@@ -38,24 +46,46 @@ const (
 	VerbJoin          = "join"
 	VerbLeave         = "leave"
 	VerbCheckin       = "checkin"
+	VerbBlock         = "block"
+	VerbUnblock       = "unblock"
+	VerbAccept        = "accept"
+	VerbAuthorize     = "authorize"
+	VerbReject        = "reject"
+	VerbDeny          = "deny"
+	VerbFlag          = "flag-as-inappropriate"
+	// VerbUndo takes back an activity that is known by its id only. Where the
+	// activity is at hand, codecs write what takes it back: stop-following, unfavorite,
+	// unshare, leave, unblock.
+	VerbUndo         = NSAS2 + "Undo"
+	VerbMove         = NSAS2 + "Move"
+	VerbQuoteRequest = "https://w3id.org/fep/044f#QuoteRequest"
 )
 
 // Object types that this program treats in a way of their own.
 const (
-	TypeActivity     = "activity"
-	TypeApplication  = "application"
-	TypeAudio        = "audio"
-	TypeCollection   = "collection"
-	TypeComment      = "comment"
-	TypeFile         = "file"
-	TypeGroup        = "group"
-	TypeImage        = "image"
+	TypeActivity    = "activity"
+	TypeApplication = "application"
+	TypeArticle     = "article"
+	TypeAudio       = "audio"
+	TypeCollection  = "collection"
+	TypeComment     = "comment"
+	TypeFile        = "file"
+	TypeGroup       = "group"
+	TypeHashtag     = "hashtag"
+	TypeImage       = "image"
+	// TypeMention is a tag that names somebody in the text. A tag of type person
+	// says that somebody is to be seen in a picture.
+	TypeMention      = "mention"
 	TypeNote         = "note"
 	TypeOrganization = "organization"
 	TypePerson       = "person"
 	TypePlace        = "place"
+	TypeQuestion     = "question"
 	TypeService      = "service"
 	TypeVideo        = "video"
+	// TypePollResponse is the choice of somebody in a poll: DisplayName is what was
+	// chosen, InReplyTo the poll. It is nobody's to read but the author's of the poll.
+	TypePollResponse = "http://activityschema.org/object/poll-response"
 )
 
 // Verb returns the short name of a verb: a missing verb means post, and a verb
