@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/mail"
 	"regexp"
 	"sync"
 
@@ -17,7 +16,13 @@ import (
 // Registration is what makes an account.
 type Registration struct {
 	Nickname, Password, Email string
-	Admin                     bool
+	// RequireEmail refuses to do without an address. EmailConfirmed is for whoever
+	// runs the server, and vouches for the address, or needs none.
+	RequireEmail, EmailConfirmed bool
+	Admin                        bool
+	// Invited demands an invitation that is still good, and Invitation is its code.
+	Invited    bool
+	Invitation string
 	// Within, if set, runs in the same transaction once the account is made.
 	Within func(context.Context, *models.Tx, *models.Account) error
 }
@@ -31,13 +36,16 @@ func badNickname(nick string) error { return invalid("Bad nickname: '%s'", nick)
 // Register makes an account with its profile, its first lists, and a word of
 // welcome.
 func (b *Bridge) Register(ctx context.Context, r Registration) (*models.Account, error) {
-	if !nicknames.MatchString(r.Nickname) || Reserved(r.Nickname) || onlyDots(r.Nickname) {
+	if !nicknames.MatchString(r.Nickname) || Reserved(r.Nickname) || onlyDots(r.Nickname) || b.names.IsServerAcct(b.names.Acct(r.Nickname)) {
 		return nil, badNickname(r.Nickname)
 	}
 	if r.Email != "" {
-		if a, err := mail.ParseAddress(r.Email); err != nil || a.Address != r.Email {
-			return nil, invalid("Invalid email address provided")
+		var err error
+		if r.Email, err = normalEmail(r.Email); err != nil {
+			return nil, err
 		}
+	} else if r.RequireEmail {
+		return nil, invalid("No email address")
 	}
 	hash, err := HashPassword(r.Password)
 	if err != nil {
@@ -47,14 +55,30 @@ func (b *Bridge) Register(ctx context.Context, r Registration) (*models.Account,
 	err = b.db.Write(ctx, func(tx *models.Tx) error {
 		now := b.time()
 		account = &models.Account{ActorID: tx.NewID(), Nickname: r.Nickname, PasswordHash: hash, Email: r.Email, Admin: r.Admin, Created: now, Updated: now}
+		if r.Invited {
+			if err := b.useInvitation(ctx, tx, r.Invitation); err != nil {
+				return err
+			}
+		}
+		if r.EmailConfirmed {
+			account.EmailConfirmed = now
+		}
 		if err := tx.CreateAccount(ctx, account); err != nil {
 			return err
 		}
 		actor := b.newPerson(account)
-		if err := tx.CreateActor(ctx, actor, b.names.PersonAliases(r.Nickname)...); err != nil {
+		// In lower case too, as groups are named: no group is called like a person.
+		names := append(b.names.PersonAliases(r.Nickname), b.names.Acct(models.Fold(r.Nickname)))
+		if err := tx.CreateActor(ctx, actor, unique(names)...); err != nil {
+			return err
+		}
+		if err := b.requestConfirmation(ctx, tx, account); err != nil {
 			return err
 		}
 		if err := b.welcome(ctx, tx, actor); err != nil {
+			return err
+		}
+		if err := b.queue.insert(ctx, tx, b.preparation(actor.ID)); err != nil {
 			return err
 		}
 		if r.Within != nil {
@@ -112,20 +136,34 @@ func (b *Bridge) welcome(ctx context.Context, tx *models.Tx, actor *models.Actor
 	return nil
 }
 
-// siteActor is the server itself as an actor, which is made when first needed.
+// siteActor is the server itself as an actor, which is made when first needed. It
+// has one id on the pump.io network and another on ActivityPub.
 func (b *Bridge) siteActor(ctx context.Context, tx *models.Tx) (*models.Actor, error) {
 	id := b.names.Base + "/"
 	site, err := tx.ActorByIRI(ctx, id)
+	if err == nil {
+		return site, b.alsoKnown(ctx, tx, site.ID, b.names.Server())
+	}
 	if !errors.Is(err, models.ErrNotFound) {
-		return site, err
+		return nil, err
 	}
 	now := b.time()
 	site = &models.Actor{Type: vocab.TypeService, Local: true, Created: now, Updated: now,
 		Doc: &vocab.Object{ID: id, Type: vocab.TypeService, DisplayName: b.site, URL: id, Published: now, Updated: now}}
-	if err = tx.CreateActor(ctx, site, id); errors.Is(err, models.ErrExists) {
+	if err = tx.CreateActor(ctx, site, id, b.names.Server()); errors.Is(err, models.ErrExists) {
 		return tx.ActorByIRI(ctx, id) // somebody registers at the same time
 	}
 	return site, err
+}
+
+// alsoKnown gives an actor another name, which one that was made by an earlier
+// version of this program may lack.
+func (b *Bridge) alsoKnown(ctx context.Context, tx *models.Tx, actor int64, name string) error {
+	_, err := tx.LookupKind(ctx, models.KindActor, name)
+	if !errors.Is(err, models.ErrNotFound) {
+		return err
+	}
+	return tx.Identify(ctx, models.Identifier{Kind: models.KindActor, IRI: name, Ref: actor})
 }
 
 // ErrWrongPassword means that a nickname and password do not belong together.
@@ -148,7 +186,7 @@ var nobody = sync.OnceValue(func() []byte {
 // [ErrWrongPassword] or [ErrSuspended].
 func (b *Bridge) Authenticate(ctx context.Context, nickname, password string) (*models.Account, error) {
 	account, err := b.db.AccountByNickname(ctx, nickname)
-	if errors.Is(err, models.ErrNotFound) || err == nil && account.State == models.Deleted {
+	if errors.Is(err, models.ErrNotFound) || err == nil && (account.State == models.Deleted || account.PasswordHash == "") {
 		_ = bcrypt.CompareHashAndPassword(nobody(), []byte(password))
 		return nil, ErrWrongPassword
 	}
@@ -212,7 +250,7 @@ func (b *Bridge) UpdateAccount(ctx context.Context, nickname string, within func
 
 func (b *Bridge) changeAccount(ctx context.Context, nickname string, change func(context.Context, *models.Tx, *models.Account) error) error {
 	return b.db.Write(ctx, func(tx *models.Tx) error {
-		account, err := tx.AccountByNickname(ctx, nickname)
+		account, err := tx.AccountToChange(ctx, nickname)
 		if errors.Is(err, models.ErrNotFound) || err == nil && account.State == models.Deleted {
 			return missing("user", nickname)
 		}
@@ -220,7 +258,11 @@ func (b *Bridge) changeAccount(ctx context.Context, nickname string, change func
 			return err
 		}
 		account.Updated = b.time()
+		email := account.Email
 		if err := change(ctx, tx, account); err != nil {
+			return err
+		}
+		if err := b.emailChanged(ctx, tx, account, email); err != nil {
 			return err
 		}
 		return tx.UpdateAccount(ctx, account)
@@ -243,6 +285,9 @@ func (b *Bridge) DeleteAccount(ctx context.Context, nickname string, within func
 			return err
 		}
 		if _, err := tx.Position(ctx); err != nil {
+			return err
+		}
+		if err := b.tellOfEnd(ctx, tx, actor); err != nil {
 			return err
 		}
 		paths, err := tx.EraseActor(ctx, a.ActorID, b.time())

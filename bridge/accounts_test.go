@@ -334,3 +334,40 @@ func TestDeleteAccount(t *testing.T) {
 		same(w.t, "cid sees the post", w.sees(cid, a), true)
 	})
 }
+
+// An invitation is good for one account, and a registration that fails leaves it
+// good.
+func TestInvitation(t *testing.T) {
+	worlds(t, func(w *world) {
+		ctx := w.t.Context()
+		code, _, err := w.Invite(ctx, time.Hour)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		late, expires, err := w.Invite(ctx, -time.Hour)
+		if err != nil || !expires.Before(time.Now()) {
+			w.t.Fatalf("an invitation until %s, error %v", expires, err)
+		}
+		register := func(nick, code string) error {
+			_, err := w.Register(ctx, bridge.Registration{Nickname: nick, Password: password, Invited: true, Invitation: code})
+			return err
+		}
+		if err := register("api", code); bridge.ReasonOf(err) != bridge.Invalid {
+			w.t.Errorf("a nickname that nobody may have: %v", err)
+		}
+		if err := register("ann", code); err != nil {
+			w.t.Errorf("an invited person: %v", err)
+		}
+		for nick, code := range map[string]string{"bob": code, "cid": late, "dan": "", "eve": "made-up"} {
+			if err := register(nick, code); bridge.ReasonOf(err) != bridge.NotAllowed {
+				w.t.Errorf("%s with an invitation that is not good: %v", nick, err)
+			}
+		}
+		again, _, err := w.Invite(ctx, time.Hour)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		errs := together(3, func(i int) error { return register(fmt.Sprintf("p%d", i), again) })
+		same(w.t, "accounts by one invitation", count(errs, func(err error) bool { return err == nil }), 1)
+	})
+}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 
 	"manifold/models"
 	"manifold/models/vocab"
@@ -37,13 +38,47 @@ func (op *operation) followersRef() *vocab.Object {
 // pump.io does and its clients rely on. Activities of other servers are
 // addressed as they are: a network without defaults means what it says.
 func (op *operation) addressDefaults(ctx context.Context) error {
-	if op.doc.Addressed() || !op.local {
+	if !op.local {
 		return nil
+	}
+	d := *op.doc
+	switch o := op.object.object; {
+	case !d.Addressed():
+	case d.Verb == vocab.VerbDelete && o != nil && o.ActivityID != 0:
+		// Whoever got the thing has to learn that it is gone.
+	default:
+		return op.addressAnswered(ctx)
 	}
 	if err := op.chooseAddresses(ctx); err != nil {
 		return err
 	}
+	op.doc.To, op.doc.CC = once(op.doc.To, d.To), once(op.doc.CC, d.CC)
+	op.doc.BTo, op.doc.BCC = once(op.doc.BTo, d.BTo), once(op.doc.BCC, d.BCC)
 	return op.lookupAddressees(ctx)
+}
+
+// addressAnswered adds whoever is answered to the addresses of a public answer, where
+// they are elsewhere: on pump.io everybody who reads the thread finds it there, other
+// networks bring an answer to nobody who is not named.
+func (op *operation) addressAnswered(ctx context.Context) error {
+	d, parent := op.doc, op.parent.object
+	isPublic := func(o *vocab.Object) bool { return o.ID == vocab.PublicID }
+	if parent == nil || parent.AuthorID == 0 || parent.Local || d.Verb != vocab.VerbPost && d.Verb != vocab.VerbCreate ||
+		!slices.ContainsFunc(d.To, isPublic) && !slices.ContainsFunc(d.CC, isPublic) {
+		return nil
+	}
+	for _, o := range d.Addressees() {
+		if slices.Contains(op.known[o.ID], models.Ref{Kind: models.KindActor, ID: parent.AuthorID}) {
+			return nil
+		}
+	}
+	author, err := op.tx.Actor(ctx, parent.AuthorID)
+	if err != nil {
+		return err
+	}
+	d.CC = append(d.CC, author.Doc.Ref())
+	op.known[author.Doc.ID] = []models.Ref{{Kind: models.KindActor, ID: author.ID}}
+	return nil
 }
 
 func (op *operation) chooseAddresses(ctx context.Context) error {
@@ -51,6 +86,9 @@ func (op *operation) chooseAddresses(ctx context.Context) error {
 	self := op.object.actor != nil && op.object.actor.ID == op.actor.ID
 	switch d.Verb {
 	case vocab.VerbUpdate, vocab.VerbDelete:
+		if isGroup(op.object) {
+			return op.addressAsGroup(ctx, op.object.actor)
+		}
 		if !self {
 			return op.addressAsPost(ctx, op.object.object)
 		}
@@ -61,19 +99,38 @@ func (op *operation) chooseAddresses(ctx context.Context) error {
 		d.CC = []*vocab.Object{op.followersRef()}
 		return nil
 	}
-	group := func(t thing) bool { return t.actor != nil && t.actor.Type == vocab.TypeGroup }
 	switch {
-	case group(op.object) && d.Verb != vocab.VerbCreate && d.Verb != vocab.VerbPost:
+	case isGroup(op.object) && d.Verb != vocab.VerbCreate && d.Verb != vocab.VerbPost:
 		d.To = []*vocab.Object{op.object.actor.Doc.Ref()}
 	case op.object.actor != nil && !op.object.new && !self:
 		d.To = []*vocab.Object{op.object.actor.Doc.Ref()}
-	case group(op.target) && (d.Verb == vocab.VerbAdd || d.Verb == vocab.VerbRemove || d.Verb == vocab.VerbPost):
+	case isGroup(op.target) && (d.Verb == vocab.VerbAdd || d.Verb == vocab.VerbRemove || d.Verb == vocab.VerbPost):
 		d.To = []*vocab.Object{op.target.actor.Doc.Ref()}
 		return nil
 	case op.parent.object != nil && (d.Verb == vocab.VerbPost || d.Verb == vocab.VerbCreate):
 		return op.addressReply(ctx)
 	}
 	d.CC = []*vocab.Object{op.followersRef()}
+	return nil
+}
+
+func isGroup(t thing) bool { return t.actor != nil && t.actor.Type == vocab.TypeGroup }
+
+// addressAsGroup addresses what is done to a group to those who may know of it:
+// those whom its making was addressed to, and its members.
+func (op *operation) addressAsGroup(ctx context.Context, g *models.Actor) error {
+	d := op.doc
+	if g.ActivityID != 0 {
+		made, err := op.tx.Activity(ctx, g.ActivityID)
+		if err != nil {
+			return err
+		}
+		d.To, d.CC = refs(made.Doc.To), refs(made.Doc.CC)
+		if made.ActorID == op.actor.ID {
+			d.BTo, d.BCC = refs(made.Doc.BTo), refs(made.Doc.BCC)
+		}
+	}
+	d.To = append(d.To, g.Doc.Ref())
 	return nil
 }
 
@@ -206,7 +263,9 @@ func (op *operation) resolveAddressee(ctx context.Context, o *vocab.Object) (add
 		}
 	}
 	switch {
-	case t.actor != nil && t.actor.Type == vocab.TypeGroup:
+	case isGroup(t) && t.actor.State == models.Deleted:
+		return addressee{models.Addressee{Kind: models.AudienceUnknown}, ref}, nil
+	case isGroup(t):
 		return addressee{models.Addressee{Kind: models.AudienceGroup, ID: t.actor.ID}, t.actor.Doc.Ref()}, nil
 	case t.actor != nil:
 		return addressee{models.Addressee{Kind: models.AudienceActor, ID: t.actor.ID}, t.actor.Doc.Ref()}, nil
@@ -235,6 +294,16 @@ func refs(list []*vocab.Object) []*vocab.Object {
 		out[i] = o.Ref()
 	}
 	return out
+}
+
+// once joins two lists; what stands in both stands in the first place only.
+func once(list, more []*vocab.Object) []*vocab.Object {
+	for _, o := range more {
+		if !slices.ContainsFunc(list, func(x *vocab.Object) bool { return x.ID == o.ID }) {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 func without(list []*vocab.Object, drop func(*vocab.Object) bool) []*vocab.Object {

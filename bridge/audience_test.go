@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -205,7 +206,7 @@ func TestVisibility(t *testing.T) {
 			{"person in bto", vocab.Activity{BTo: one(bob.Doc.Ref())}, models.Limited, "ann bob"},
 			{"person in bcc", vocab.Activity{BCC: one(bob.Doc.Ref())}, models.Limited, "ann bob"},
 			{"list", vocab.Activity{To: one(friends)}, models.Limited, "ann friend"},
-			{"group", vocab.Activity{To: one(group.Doc.Ref())}, models.Limited, "ann member"},
+			{"group", vocab.Activity{To: one(group.Doc.Ref())}, models.Limited, "ann member bob"}, // bob made it
 			{"oneself", vocab.Activity{To: one(ann.Doc.Ref())}, models.Limited, "ann"},
 			{"followers of somebody else", vocab.Activity{To: one(w.followersOf(bob))}, models.Limited, "ann"},
 			{"list of somebody else", vocab.Activity{To: one(bobs)}, models.Limited, "ann"},
@@ -331,5 +332,39 @@ func TestTooManyAddressees(t *testing.T) {
 			"The activity is addressed to 501 recipients; at most 500 can be named. Address a list or your followers instead.")
 		a := w.do(ann, act(vocab.VerbPost, note("x"), many(bridge.MaxAddressees)...))
 		same(w.t, "addressees", len(a.Audience), bridge.MaxAddressees)
+	})
+}
+
+// Whoever is answered in public learns of it, also where the client names only the
+// public: on their network nobody else would tell them.
+func TestPublicAnswersReachWhomTheyAnswer(t *testing.T) {
+	worldsWith(t, twoNetworks(), func(w *world) {
+		ann, bob := w.person("ann"), w.person("bob")
+		far := w.present("far@there.example", "activitypub", "")
+		posted := w.receive(far, noteFrom(far, "https://there.example/1"))
+		mine := w.do(bob, &vocab.Activity{Verb: vocab.VerbPost, Object: &vocab.Object{Type: vocab.TypeNote, Content: "here"}, To: []*vocab.Object{{ID: vocab.PublicID}}})
+		answer := func(to *models.Activity, whom ...*vocab.Object) *models.Activity {
+			return w.do(ann, &vocab.Activity{Verb: vocab.VerbPost, To: whom,
+				Object: &vocab.Object{Type: vocab.TypeComment, Content: "yes", InReplyTo: []*vocab.Object{{ID: to.Doc.Object.ID}}}})
+		}
+		public := &vocab.Object{ID: vocab.PublicID}
+		for _, tt := range []struct {
+			name   string
+			answer *models.Activity
+			cc     []string
+		}{
+			{"in public", answer(posted, public), []string{far.Doc.ID}},
+			{"who is named already", answer(posted, public, far.Doc.Ref()), nil},
+			{"to some only", answer(posted, bob.Doc.Ref()), nil},
+			{"somebody here", answer(mine, public), nil},
+		} {
+			var cc []string
+			for _, o := range tt.answer.Doc.CC {
+				cc = append(cc, o.ID)
+			}
+			if !slices.Equal(cc, tt.cc) {
+				w.t.Errorf("%s: cc %v, want %v", tt.name, cc, tt.cc)
+			}
+		}
 	})
 }

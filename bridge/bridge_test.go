@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		os.Exit(workUntilKilled(database))
 	}
 	code := m.Run()
-	if err := postgresTemplate.drop(); err != nil {
+	if err := postgresTemplate.Drop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
@@ -51,7 +51,9 @@ var databases = []struct {
 		}
 		return path
 	}},
-	{models.Postgres, func(t *testing.T) string { return postgresTemplate.copy(t) }},
+	{models.Postgres, func(t *testing.T) string {
+		return postgresTemplate.Copy(t, func(address string) { migrate(t, address) })
+	}},
 }
 
 func migrate(t *testing.T, address string) {
@@ -428,7 +430,9 @@ func (w *world) line(a *models.Activity) string {
 	switch a.Object.Kind {
 	case models.KindActor:
 		o := w.actor(a.Object.ID).Doc
-		what = cmp.Or(o.PreferredUsername, o.DisplayName)
+		if what = cmp.Or(o.PreferredUsername, o.DisplayName); o.Type == vocab.TypeGroup {
+			what = cmp.Or(o.DisplayName, o.PreferredUsername)
+		}
 	case models.KindObject:
 		o, err := w.DB().Object(w.t.Context(), a.Object.ID)
 		if err != nil {

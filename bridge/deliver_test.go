@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -18,11 +19,17 @@ import (
 
 // network is a network that keeps what it is given to deliver.
 type network struct {
-	name string
+	name     string
+	confirms bool
 	// deliver answers for it; nil takes everything.
 	deliver func(*bridge.Delivery) (retry []string, err error)
 	// delivered has what arrived.
 	delivered chan *bridge.Delivery
+	// process, discover and fetch answer for what they are named after; nil knows
+	// nothing.
+	process  func(context.Context, *bridge.Arrived) error
+	discover func(name string) (*bridge.Account, error)
+	fetch    func(iri string) (*bridge.Found, error)
 }
 
 func newNetwork(name string) *network {
@@ -31,13 +38,28 @@ func newNetwork(name string) *network {
 
 func (n *network) Name() string { return n.name }
 
-func (n *network) Discover(context.Context, string) (*bridge.Account, error) {
-	return nil, bridge.ErrUnknownAccount
+func (n *network) Process(ctx context.Context, a *bridge.Arrived) error {
+	if n.process == nil {
+		return errors.New("nothing is expected")
+	}
+	return n.process(ctx, a)
 }
 
-func (n *network) Fetch(context.Context, string) (*vocab.Object, error) {
-	return nil, models.ErrNotFound
+func (n *network) Discover(_ context.Context, name string) (*bridge.Account, error) {
+	if n.discover == nil {
+		return nil, bridge.ErrUnknownAccount
+	}
+	return n.discover(name)
 }
+
+func (n *network) Fetch(_ context.Context, iri string) (*bridge.Found, error) {
+	if n.fetch == nil {
+		return nil, bridge.ErrNoThing
+	}
+	return n.fetch(iri)
+}
+
+func (n *network) Confirms() bool { return n.confirms }
 
 func (n *network) Deliver(_ context.Context, d *bridge.Delivery) ([]string, error) {
 	n.delivered <- d
@@ -117,7 +139,7 @@ func (w *world) present(account, network, shared string) *models.Actor {
 func (w *world) reach(a *models.Actor, network, shared string) {
 	w.t.Helper()
 	w.write(func(ctx context.Context, tx *models.Tx) error {
-		return tx.SetPresence(ctx, a.ID, network, "https://"+a.Host+"/"+network+"/"+a.Nickname, shared)
+		return tx.SetPresence(ctx, models.Presence{ActorID: a.ID, Network: network, Inbox: "https://" + a.Host + "/" + network + "/" + a.Nickname, SharedInbox: shared})
 	})
 }
 
@@ -189,6 +211,12 @@ func TestDeliveriesOfWhatFollowsAPost(t *testing.T) {
 		equal(w.t, "inboxes of a like of theirs", w.inboxesOf(w.do(bob, act(vocab.VerbLike, theirs))), inbox)
 		equal(w.t, "inboxes of a reply to them", w.inboxesOf(w.do(bob, act(vocab.VerbPost, reply("x", theirs)))), inbox)
 
+		// The author of what is shared learns of it, and of its end, unless it is a
+		// matter between others.
+		equal(w.t, "inboxes of a share of theirs", w.inboxesOf(w.do(bob, act(vocab.VerbShare, theirs))), inbox)
+		equal(w.t, "inboxes of its end", w.inboxesOf(w.do(bob, act(vocab.VerbUnshare, theirs))), inbox)
+		equal(w.t, "inboxes of a share with one", w.inboxesOf(w.do(bob, act(vocab.VerbShare, theirs, ann.Doc.Ref()))))
+
 		// However they are addressed, whoever is followed or not any more learns of it.
 		for _, verb := range []string{vocab.VerbFollow, vocab.VerbStopFollowing} {
 			equal(w.t, "inboxes of a "+verb, w.inboxesOf(w.do(bob, act(verb, far.Doc.Ref(), w.followersOf(bob)))), inbox)
@@ -240,7 +268,7 @@ func TestDeliveriesToManyHosts(t *testing.T) {
 				if err := tx.CreateActor(ctx, a); err != nil {
 					return err
 				}
-				if err := tx.SetPresence(ctx, a.ID, "pump", fmt.Sprintf("https://h%d.example/%d", i%hosts, i), ""); err != nil {
+				if err := tx.SetPresence(ctx, models.Presence{ActorID: a.ID, Network: "pump", Inbox: fmt.Sprintf("https://h%d.example/%d", i%hosts, i)}); err != nil {
 					return err
 				}
 				if err := tx.AddEdge(ctx, &models.Edge{Kind: models.Follows, ActorID: a.ID, TargetID: ann.ID, State: models.InForce}); err != nil {

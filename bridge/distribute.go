@@ -10,6 +10,9 @@ import (
 // distribute puts the activity into the streams of everybody here whom its
 // audience reaches.
 func (op *operation) distribute(ctx context.Context) error {
+	if op.quiet {
+		return nil
+	}
 	_, err := op.tx.Distribute(ctx, op.distribution())
 	return err
 }
@@ -19,9 +22,30 @@ func (op *operation) distribution() models.Distribution {
 	d := models.Distribution{
 		Activity: op.row.ID, Author: op.actor.ID, AuthorLocal: op.local, Major: op.major(),
 		Limited: op.row.Visibility == models.Limited, OnlyWhoSee: op.row.ObjectPost,
+		// What is only not hidden, addressed to everybody in cc, is not announced.
+		Public: op.local && op.row.Visibility == models.Public && !op.limited(), OnlyFollowers: op.limited(),
 	}
+	if op.unseen {
+		return d
+	}
+	audience := make([]models.Addressee, len(op.audience))
+	for i, a := range op.audience {
+		audience[i] = a.Addressee
+	}
+	reach(&d, audience)
+	if op.recipient != 0 {
+		d.Others = append(d.Others, op.recipient)
+	}
+	if op.object.actor != nil && concernsObject(op.doc.Verb, op.object.actor.Type) {
+		d.Others = append(d.Others, op.object.actor.ID)
+	}
+	return d
+}
+
+// reach adds those whom an audience stands for.
+func reach(d *models.Distribution, audience []models.Addressee) {
 	public := false
-	for _, a := range op.audience {
+	for _, a := range audience {
 		switch a.Kind {
 		case models.AudiencePublic:
 			// What is for everybody reaches the followers, as on every network.
@@ -42,15 +66,19 @@ func (op *operation) distribution() models.Distribution {
 		}
 	}
 	if public {
-		d.FollowersOf = []int64{op.actor.ID}
+		d.FollowersOf = []int64{d.Author}
 	}
-	if op.recipient != 0 {
-		d.Others = append(d.Others, op.recipient)
-	}
+}
+
+// limited reports whether what the actor does reaches only those here who follow
+// it, by a decision of the admins about it or about its server. That it follows
+// somebody here, or does so no more, is told all the same: its server waits for the
+// answer.
+func (op *operation) limited() bool {
 	if op.object.actor != nil && concernsObject(op.doc.Verb, op.object.actor.Type) {
-		d.Others = append(d.Others, op.object.actor.ID)
+		return false
 	}
-	return d
+	return op.actor.Silenced || !op.local && op.b.policies.known(op.actor.Host).Severity == models.SeverityLimit
 }
 
 // concernsObject tells the verbs of which the actor that is their object learns,

@@ -34,6 +34,9 @@ type Error struct {
 	// Subject and ID tell what exists or is missing, in the words of the pump.io
 	// API ("edge", "favorite", "user"); they may be empty.
 	Subject, ID string
+	// Fetch is the id of a thing that nobody here knows; with it the activity would
+	// not have been refused. Whoever can fetch it may try again after that.
+	Fetch string
 }
 
 func (e *Error) Error() string { return e.Text }
@@ -44,6 +47,15 @@ func ReasonOf(err error) Reason {
 		return e.Reason
 	}
 	return 0
+}
+
+// ToFetch returns the id of the thing that has to be fetched before what was
+// refused with err can be done, "" where that would not help.
+func ToFetch(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Fetch
+	}
+	return ""
 }
 
 func invalid(format string, args ...any) error {
@@ -65,4 +77,9 @@ func exists(subject, id string) error {
 
 func missing(subject, id string) error {
 	return &Error{Reason: Missing, Subject: subject, ID: id, Text: fmt.Sprintf("No such '%s' with id '%s'", subject, id)}
+}
+
+// unfetched is missing for what may be fetched.
+func unfetched(subject, id string) error {
+	return &Error{Reason: Missing, Subject: subject, ID: id, Fetch: id, Text: fmt.Sprintf("No such '%s' with id '%s'", subject, id)}
 }

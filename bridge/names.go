@@ -65,6 +65,21 @@ func (n *Names) Followers(nick string) string { return n.User(nick) + "/follower
 // Actor is the id of a person on ActivityPub, and its author URI on OStatus.
 func (n *Names) Actor(nick string) string { return n.Base + "/users/" + url.PathEscape(nick) }
 
+// Server is the id of the server itself as an actor of ActivityPub, which vouches
+// for requests that nobody in particular makes.
+func (n *Names) Server() string { return n.Base + "/actor" }
+
+// ServerAcct is the account address of that actor, which is called like its host.
+// Nobody else can be: see [Bridge.Register].
+func (n *Names) ServerAcct() string { return n.Acct(n.hostname) }
+
+// IsServerAcct reports whether a name is the account address of the server.
+func (n *Names) IsServerAcct(name string) bool {
+	nick, host, ok := account(name)
+	nick = strings.ToLower(nick)
+	return ok && (nick == n.hostname || nick == n.Host) && (host == n.Host || host == n.hostname)
+}
+
 // Page is where people see a person.
 func (n *Names) Page(nick string) string { return n.Base + "/" + url.PathEscape(nick) }
 
@@ -96,6 +111,9 @@ func (n *Names) ThingPage(nick, objectType, token string) string {
 	}
 	return n.Page(nick) + "/" + t + "/" + token
 }
+
+// Thread is the collection of the thread that begins with a thing of ours.
+func (n *Names) Thread(id string) string { return id + "/context" }
 
 // NewObject begins a thing of somebody here: it returns a document with a new
 // id and the address of its page, and the names that it is stored under.
@@ -242,6 +260,9 @@ func pathType(t string) string {
 	}
 	return "other"
 }
+
+// Invitation is the page on which somebody with this code makes an account.
+func (n *Names) Invitation(code string) string { return n.Base + "/main/register?invitation=" + code }
 
 // NewToken returns 16 random bytes as text that is safe in a URL.
 func NewToken() string {

@@ -100,6 +100,9 @@ type Arrival struct {
 	Activity                       *vocab.Activity
 	Network, Verified, ContentType string
 	Original                       []byte
+	// Quiet is for what nobody has sent us, such as the rest of a thread: it is
+	// stored and does what it does, and is news to nobody.
+	Quiet bool
 	// Within, if set, runs first in the transaction; its error ends it.
 	Within func(context.Context, *models.Tx) error
 }
@@ -114,6 +117,9 @@ func (b *Bridge) Receive(ctx context.Context, in Arrival) (*Result, error) {
 		return nil, invalid("The activity has no id.")
 	}
 	if err := checkName("id", in.Activity.ID); err != nil {
+		return nil, err
+	}
+	if _, err := b.policies.fresh(ctx); err != nil {
 		return nil, err
 	}
 	if b.names.Ours(in.Activity.ID) {
@@ -135,23 +141,32 @@ func (b *Bridge) Receive(ctx context.Context, in Arrival) (*Result, error) {
 		if sender.Local {
 			return notAllowed("The sender %s is of this server, and does not come from elsewhere.", sender.Doc.ID)
 		}
+		if b.policies.known(sender.Host).Severity == models.SeverityBlock {
+			return notAllowed("%s is blocked here.", sender.Host)
+		}
 		if err := mayAct(sender); err != nil {
 			return err
 		}
+		tx.AfterCommit(func() { b.hosts.heard(sender, in.Activity.ID) })
 		if known, err = tx.ActivityByIRI(ctx, in.Activity.ID); err == nil {
-			return b.receiveAgain(ctx, tx, known, sender, in.RecipientID)
+			return b.receiveAgain(ctx, tx, known, sender, in.RecipientID, in.Quiet)
 		} else if !errors.Is(err, models.ErrNotFound) {
 			return err
 		}
 		op = newOperation(b, tx, sender, in.Activity)
-		op.recipient = in.RecipientID
+		op.recipient, op.unseen, op.row.Quiet = in.RecipientID, in.Quiet, in.Quiet
 		op.original = &models.Original{Network: in.Network, SenderID: sender.ID, Verified: in.Verified, ContentType: in.ContentType, Bytes: in.Original}
-		return op.run(ctx)
+		err = op.run(ctx)
+		if same, ok := errors.AsType[*sameAs](err); ok {
+			known = same.activity
+			return same.join(ctx, op)
+		}
+		return err
 	}
 	err := b.db.Write(ctx, write)
-	if errors.Is(err, models.ErrExists) || b.cameMeanwhile(ctx, in.Activity.ID, err) {
+	for attempt := 1; attempt < maxMeetings && (errors.Is(err, models.ErrExists) || b.cameMeanwhile(ctx, in.Activity.ID, err)); attempt++ {
 		// The same activity came by another way at the same time and was first;
-		// now it is known.
+		// now it is known, or what it is about, or both.
 		err = b.db.Write(ctx, write)
 	}
 	if err != nil {
@@ -163,6 +178,10 @@ func (b *Bridge) Receive(ctx context.Context, in Arrival) (*Result, error) {
 	return op.result(), nil
 }
 
+// maxMeetings is how often an activity may meet one that is the same in another
+// way each time: the thing, its names, the activity.
+const maxMeetings = 4
+
 // cameMeanwhile reports whether an activity that was refused is known by now:
 // then it may have been refused for what it did itself, such as posting what is
 // posted already.
@@ -172,32 +191,6 @@ func (b *Bridge) cameMeanwhile(ctx context.Context, id string, refusal error) bo
 	}
 	_, err := b.db.LookupKind(ctx, models.KindActivity, id)
 	return err == nil
-}
-
-// receiveAgain puts an activity that is here already into the inbox that it was
-// sent to now.
-func (b *Bridge) receiveAgain(ctx context.Context, tx *models.Tx, known *models.Activity, sender *models.Actor, recipient int64) error {
-	if known.ActorID != sender.ID {
-		return notAllowed("The activity %s is another actor's.", known.Doc.ID)
-	}
-	if recipient == 0 {
-		return nil
-	}
-	d := models.Distribution{Activity: known.ID, Author: known.ActorID, Others: []int64{recipient},
-		Major: vocab.Major(known.Verb, known.Doc.Object)}
-	for _, to := range known.Audience {
-		if to.Kind == models.AudienceActor && to.ID == recipient && (to.Field == models.To || to.Field == models.BTo) {
-			d.Direct = []int64{recipient}
-		}
-	}
-	if _, err := tx.PositionOf(ctx, recipient, models.Inbox, known.ID); err == nil {
-		return nil
-	}
-	n, err := tx.Distribute(ctx, d)
-	if n > 0 {
-		tx.AfterCommit(func() { b.watchers.changed(change{known.ID, recipient}) })
-	}
-	return err
 }
 
 // operation is one activity on its way through the bridge.
@@ -218,12 +211,36 @@ type operation struct {
 	// patch is what the activity says about an object that is there already.
 	patch *vocab.Object
 	known map[string][]models.Ref
+	// undone is the activity whose effect this one ends, 0 where that is not known.
+	undone int64
+	// asked is the follow that this activity answers.
+	asked *request
+	// vote is the choice of a question that the activity votes for.
+	vote *vote
+	// adopted is the document of a thing of which only a copy was here.
+	adopted *vocab.Object
+	// alsoNamed are the names that it gets by that.
+	alsoNamed []models.Identifier
+	// pins says that the target is what the actor shows first; erases that the actor
+	// is deleted; announces that a group passes on the activity that is the object.
+	pins, erases, announces bool
+	// recount has an update tell no more than what has been counted.
+	recount bool
+	// about has the rows that a report is about.
+	about *models.Report
+	// quiet is for what is stored and delivered, and shown in no stream; because for
+	// what an activity brings about, whose own rule has checked it.
+	quiet, because bool
+	// unseen says that the activity is news to nobody here: nobody has heard of what
+	// it is about, or nobody has sent it.
+	unseen bool
 
 	audience  []addressee
 	recipient int64
 	original  *models.Original
 	onlyIf    func(major bool) error
 	jobs      []river.InsertManyParams
+	besides   []deed
 }
 
 func newOperation(b *Bridge, tx *models.Tx, actor *models.Actor, a *vocab.Activity) *operation {
@@ -271,7 +288,7 @@ func (op *operation) checkActor(actor *vocab.Object) error {
 // run takes the activity the whole way. Everything that needs no position comes
 // first, since others wait while a position is held.
 func (op *operation) run(ctx context.Context) error {
-	if op.doc.Object == nil {
+	if op.doc.Object == nil && (op.local || ruleFor(op.doc.Verb).effect != nil) {
 		return invalid("The activity has no object: there must be a member \"object\" that says what was done something to.")
 	}
 	if len(op.doc.Addressees()) > MaxAddressees {
@@ -281,9 +298,14 @@ func (op *operation) run(ctx context.Context) error {
 	if err := op.checkNames(); err != nil {
 		return err
 	}
-	rule := ruleFor(op.doc.Verb)
+	if err := op.resolve(ctx); err != nil {
+		return err
+	}
+	if err := op.turn(ctx); err != nil {
+		return err
+	}
+	rule := op.rule()
 	for _, step := range []func(context.Context) error{
-		op.resolve,
 		rule.prepare(op),
 		op.addressDefaults,
 		op.resolveAudience,
@@ -293,16 +315,44 @@ func (op *operation) run(ctx context.Context) error {
 		op.store,
 		op.storeUnordered,
 		op.takePosition,
+		op.checkBlocks,
 		op.storeOrdered,
 		rule.apply(op),
 		op.distribute,
+		op.passOn,
 		op.enqueue,
+		op.doBesides,
 	} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	op.tx.AfterCommit(func() { op.b.watchers.changed(change{activity: op.row.ID}) })
+	if !op.quiet {
+		op.tx.AfterCommit(func() { op.b.watchers.changed(change{activity: op.row.ID, owner: op.recipient}) })
+	}
+	return nil
+}
+
+// deed is what somebody here does because of an activity.
+type deed struct {
+	actor    *models.Actor
+	activity *vocab.Activity
+	// announces has a group pass the activity on.
+	announces bool
+}
+
+// doBesides has the deeds done that the activity brings about, in its transaction.
+// They are delivered, and no stream shows them: nobody chose to do them.
+func (op *operation) doBesides(ctx context.Context) error {
+	besides := op.besides
+	op.besides = nil
+	for _, d := range besides {
+		also := newOperation(op.b, op.tx, d.actor, d.activity)
+		also.quiet, also.because, also.announces = true, true, d.announces
+		if err := also.run(ctx); err != nil {
+			return fmt.Errorf("doing %s because of %s: %w", d.activity.Verb, op.doc.ID, err)
+		}
+	}
 	return nil
 }
 
@@ -380,7 +430,7 @@ func (op *operation) bindToPost(ctx context.Context) error {
 // store writes what needs no position: the activity, the names of all that is
 // new, the audience, and the document that it came as.
 func (op *operation) store(ctx context.Context) error {
-	names := []models.Identifier{{Kind: models.KindActivity, IRI: op.doc.ID, Ref: op.row.ID}}
+	names := append([]models.Identifier{{Kind: models.KindActivity, IRI: op.doc.ID, Ref: op.row.ID}}, op.alsoNamed...)
 	for _, t := range []thing{op.parent, op.object} {
 		if t.new {
 			names = append(names, t.names()...)

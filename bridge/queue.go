@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -73,19 +74,33 @@ func newQueue(b *Bridge) (*Queue, error) {
 	river.AddWorker(workers, &deliverWorker{b: b})
 	river.AddWorker(workers, &removeFilesWorker{b: b})
 	river.AddWorker(workers, &pruneWorker{b: b})
+	river.AddWorker(workers, &reachWorker{b: b})
+	river.AddWorker(workers, &fetchWorker{b: b})
+	river.AddWorker(workers, &recentWorker{b: b})
+	river.AddWorker(workers, &mergeWorker{b: b})
+	river.AddWorker(workers, &moveWorker{b: b})
+	river.AddWorker(workers, &handoverWorker{b: b})
+	river.AddWorker(workers, &eraseWorker{b: b})
+	river.AddWorker(workers, &tallyWorker{b: b})
+	river.AddWorker(workers, &prepareWorker{b: b})
+	river.AddWorker(workers, &synchronizeWorker{b: b})
+	river.AddWorker(workers, &taskWorker{b: b})
+	river.AddWorker(workers, &tendWorker{b: b})
+	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 32},
+		retryQueue: {MaxWorkers: retryWorkers}, searchQueue: {MaxWorkers: searchWorkers}}
+	b.addMailWorkers(workers, queues)
 	client, err := river.NewClient(queueDriver(b.db), &river.Config{
 		ID:                   b.db.ProcessName(),
 		Logger:               slog.New(quiet{b.log.Handler()}),
 		Workers:              workers,
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 32}},
+		Queues:               queues,
 		FetchPollInterval:    pollEvery,
 		FetchCooldown:        10 * time.Millisecond,
 		JobTimeout:           JobTimeout,
 		RescueStuckJobsAfter: RescueAfter,
 		MaxAttempts:          maxAttempts,
 		RetryPolicy:          retryPolicy{},
-		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(pruneEvery),
-			func() (river.JobArgs, *river.InsertOpts) { return pruneArgs{}, nil }, &river.PeriodicJobOpts{RunOnStart: true})},
+		PeriodicJobs:         []*river.PeriodicJob{every(pruneEvery, pruneArgs{}), every(tendEvery, tendArgs{})},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making the job queue: %w", err)
@@ -94,13 +109,36 @@ func newQueue(b *Bridge) (*Queue, error) {
 	return q, nil
 }
 
+// every has a job done from the start on, over and over.
+func every(d time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(d), func() (river.JobArgs, *river.InsertOpts) { return args, nil }, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
 // quiet lowers what the queue logs about its own workings: it reports its
-// start, its leader and its maintenance at the level of information.
+// start, its leader and its maintenance at the level of information, and as
+// errors what it gave up because it was told to stop.
 type quiet struct{ slog.Handler }
 
 func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
 }
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	stopped := false
+	r.Attrs(func(a slog.Attr) bool {
+		// Some of its parts log the error, others only its text.
+		stopped = strings.HasSuffix(a.Value.String(), context.Canceled.Error())
+		return !stopped
+	})
+	if stopped {
+		return nil
+	}
+	return q.Handler.Handle(ctx, r)
+}
+
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }
 
 // retryPolicy waits 15 s after the first failure and three times as long after
 // each further one, up to 12 hours, give or take a fifth, so that the many jobs
@@ -120,7 +158,7 @@ func retryDelay(attempt int, jitter float64) time.Duration {
 // Start frees the jobs that a killed process left behind, and has jobs worked
 // until [Bridge.Stop].
 func (b *Bridge) Start(ctx context.Context) error {
-	if err := b.freeJobs(ctx); err != nil {
+	if err := errors.Join(b.freeJobs(ctx), b.hosts.sync(ctx)); err != nil {
 		return err
 	}
 	if err := b.queue.client.Start(context.WithoutCancel(ctx)); err != nil {
@@ -129,7 +167,11 @@ func (b *Bridge) Start(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	b.queue.cancel, b.queue.done = cancel, make(chan struct{})
 	go b.beat(run)
+	b.index.start(run)
 	if err := b.watchers.listen(run); err != nil {
+		return errors.Join(err, b.Stop(ctx))
+	}
+	if err := b.arrivals.start(run); err != nil {
 		return errors.Join(err, b.Stop(ctx))
 	}
 	return nil
@@ -147,6 +189,8 @@ func (b *Bridge) Stop(ctx context.Context) error {
 	}
 	b.queue.cancel()
 	<-b.queue.done
+	b.arrivals.wait(ctx)
+	b.index.wait()
 	err := b.queue.client.Stop(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -178,10 +222,10 @@ func (b *Bridge) beat(ctx context.Context) {
 }
 
 func (b *Bridge) pulse(ctx context.Context) error {
-	if err := b.db.Heartbeat(ctx); err != nil || b.db.Dialect() != models.Postgres {
+	if err := errors.Join(b.db.Heartbeat(ctx), b.hosts.sync(ctx)); err != nil || b.db.Dialect() != models.Postgres {
 		return err
 	}
-	return b.freeJobs(ctx)
+	return errors.Join(b.freeJobs(ctx), b.arrivals.take(ctx, false))
 }
 
 // freeJobs makes the jobs available again that a process was working on which
@@ -227,6 +271,16 @@ func (op *operation) addJob(args river.JobArgs) {
 func (op *operation) enqueue(ctx context.Context) error {
 	if err := op.deliveries(ctx); err != nil {
 		return err
+	}
+	if err := op.forward(ctx); err != nil {
+		return err
+	}
+	op.backfill()
+	if err := op.notifications(ctx); err != nil {
+		return err
+	}
+	if group := op.object.actor; group != nil && op.object.new && op.local {
+		op.jobs = append(op.jobs, op.b.preparation(group.ID)...)
 	}
 	return op.b.queue.insert(ctx, op.tx, op.jobs)
 }
@@ -279,9 +333,13 @@ type pruneWorker struct {
 	b *Bridge
 }
 
-// Work removes credentials that have outlived their use.
+// Work removes credentials that have outlived their use, and what is known of
+// deliveries that failed long ago.
 func (w *pruneWorker) Work(ctx context.Context, _ *river.Job[pruneArgs]) error {
 	return w.b.db.Write(ctx, func(tx *models.Tx) error {
+		if _, err := tx.PruneFailures(ctx, w.b.time()); err != nil {
+			return err
+		}
 		_, err := tx.Prune(ctx, w.b.time())
 		return err
 	})

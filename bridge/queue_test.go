@@ -216,7 +216,12 @@ func TestObserveJobs(t *testing.T) {
 			got = append(got, next(t, "the end of a job", seen))
 		}
 		slices.Sort(got)
-		equal(t, "outcomes", got, "cancelled", "completed", "failed")
+		equal(t, "outcomes", got, "cancelled", "completed", "completed")
+		again := w.deliveryJob(rivertype.JobStateScheduled, "https://far.example/pump/slow")
+		if err := w.RunNow(t.Context(), again.ID); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "outcome of the second attempt", next(t, "the end of a job", seen), "failed")
 	})
 }
 

@@ -9,10 +9,10 @@ var reserved = map[string]bool{}
 
 func init() {
 	for _, name := range []string{
-		".well-known", "about", "account", "admin", "api", "apple-touch-icon.png", "assets", "auth", "authorize_interaction", "bridged",
+		".well-known", "about", "account", "actor", "admin", "api", "apple-touch-icon.png", "assets", "auth", "authorize_interaction", "bridged",
 		"contribute.json", "css", "doc", "docs", "favicon.ico", "favicon.svg", "feed", "followers", "following", "groups", "healthz", "help",
 		"hub", "humans.txt", "images", "inbox", "index.html", "invite", "javascript", "js", "local", "login", "logout", "main",
-		"manifest.json", "media", "metrics", "nodeinfo", "notice", "oauth", "oauth2", "outbox", "privacy", "proxy", "public",
+		"manifest.json", "media", "metrics", "nodeinfo", "notice", "ns", "oauth", "oauth2", "outbox", "privacy", "proxy", "public", "public.atom",
 		"readyz", "register", "robots.txt", "root", "salmon", "search", "security.txt", "settings", "shared", "sitemap.xml",
 		"static", "status", "statuses", "tag", "tags", "terms", "undefined", "uploads", "user", "users", "well-known",
 	} {

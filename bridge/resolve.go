@@ -74,14 +74,33 @@ func (op *operation) resolve(ctx context.Context) error {
 	d := op.doc
 	add(d.Object)
 	add(d.Object.Parent())
+	iris = append(iris, op.twins(d.Object)...)
+	if parent := d.Object.Parent(); parent != nil && !op.local {
+		iris = append(iris, parent.UpstreamDuplicates...)
+	}
 	add(d.Target)
+	if d.Object != nil && !op.local {
+		add(d.Object.Author)
+	}
 	for _, o := range d.Addressees() {
 		add(o)
+	}
+	if d.Inner != nil {
+		add(d.Inner.Actor)
+		add(d.Inner.Object)
+	}
+	if d.Undoes != "" {
+		iris = append(iris, d.Undoes)
 	}
 	var err error
 	op.known, err = op.tx.Lookup(ctx, unique(iris)...)
 	if err != nil {
 		return err
+	}
+	for _, r := range op.known[d.Undoes] {
+		if r.Kind == models.KindActivity {
+			op.undone = r.ID
+		}
 	}
 	if op.object, err = op.find(ctx, d.Object); err != nil {
 		return err
@@ -119,6 +138,9 @@ func (op *operation) find(ctx context.Context, o *vocab.Object) (thing, error) {
 				return thing{}, err
 			}
 		}
+	}
+	if len(refs) == 0 {
+		refs = op.twinRefs(o)
 	}
 	if len(refs) == 0 {
 		return thing{}, nil
@@ -179,7 +201,7 @@ func (op *operation) ensureObject(ctx context.Context) error {
 		return nil
 	}
 	o := op.doc.Object
-	if op.doc.Inner != nil {
+	if op.doc.Inner != nil || o == nil {
 		// An activity that nobody told us about is shown as it was embedded.
 		return nil
 	}

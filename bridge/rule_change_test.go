@@ -101,7 +101,7 @@ func TestUpdateOfAGroup(t *testing.T) {
 		g := w.group(p[0], "Readers")
 		w.do(p[0], act(vocab.VerbUpdate, &vocab.Object{ID: g.Doc.ID, DisplayName: "Writers"}))
 		same(w.t, "name", w.actor(g.ID).Doc.DisplayName, "Writers")
-		w.refused(p[1], act(vocab.VerbUpdate, &vocab.Object{ID: g.Doc.ID, DisplayName: "Bob's"}), bridge.NotAllowed, "Can't update "+g.Doc.ID+": not you.")
+		w.refused(p[1], act(vocab.VerbUpdate, &vocab.Object{ID: g.Doc.ID, DisplayName: "Bob's"}), bridge.NotAllowed, "Can't update "+g.Doc.ID+": not author.")
 	})
 }
 
@@ -260,6 +260,56 @@ func TestUpdatesFromElsewhere(t *testing.T) {
 		if _, err := w.arrive(far, nil, act(vocab.VerbPost, &vocab.Object{ID: id, Type: vocab.TypeNote, Content: "back"}, everybody())); bridge.ReasonOf(err) != bridge.Gone {
 			w.t.Errorf("a post of what is deleted: %v, want a refusal as gone", err)
 		}
+	})
+}
+
+// Property 51: an older Update after a newer one changes nothing; and what the
+// network of an update cannot carry stays.
+func TestUpdatesFromElsewhereAreWhole(t *testing.T) {
+	worlds(t, func(w *world) {
+		far := w.remote("far@far.example")
+		id := "https://far.example/1"
+		at := time.Unix(1_700_000_000, 0).UTC()
+		w.receive(far, act(vocab.VerbPost, &vocab.Object{ID: id, Type: vocab.TypeNote, DisplayName: "Title", Content: "first", Published: at, Updated: at,
+			EmbedCode: "<b>code</b>", Extra: map[string]json.RawMessage{"urn:theirs": json.RawMessage("1"), "urn:other": json.RawMessage("2")}}, everybody()))
+		cleared := []string{"displayName", "summary", "urn:theirs"}
+		w.receive(far, act(vocab.VerbUpdate, &vocab.Object{ID: id, Content: "second", Updated: at.Add(time.Minute), Cleared: cleared}, everybody()))
+		doc := w.object(id).Doc
+		same(w.t, "title, content", doc.DisplayName+", "+doc.Content, ", second")
+		same(w.t, "what the network cannot carry", doc.EmbedCode+" "+string(doc.Extra["urn:other"])+string(doc.Extra["urn:theirs"]), "<b>code</b> 2")
+		w.receive(far, act(vocab.VerbUpdate, &vocab.Object{ID: id, Content: "older", Updated: at.Add(time.Second), Cleared: cleared}, everybody()))
+		same(w.t, "content after an older update", w.object(id).Doc.Content, "second")
+		// The counts of a poll come without a time, and are no edit.
+		w.receive(far, act(vocab.VerbUpdate, &vocab.Object{ID: id, Content: "second", Extra: map[string]json.RawMessage{"urn:votes": json.RawMessage("3")}}, everybody()))
+		doc = w.object(id).Doc
+		same(w.t, "counts, time of the edit", string(doc.Extra["urn:votes"])+" "+doc.Updated.String(), "3 "+at.Add(time.Minute).String())
+
+		for _, unknown := range []string{"https://far.example/unknown", "https://far.example/copy"} {
+			if unknown == "https://far.example/copy" { // known because somebody answered it
+				answer := reply("x", &vocab.Object{ID: unknown, Type: vocab.TypeNote})
+				answer.ID = "https://far.example/answer"
+				w.receive(far, act(vocab.VerbPost, answer, everybody()))
+			}
+			_, err := w.arrive(far, nil, act(vocab.VerbUpdate, &vocab.Object{ID: unknown, Type: vocab.TypeNote, Content: "x"}, everybody()))
+			same(w.t, "reason", bridge.ReasonOf(err), bridge.Missing)
+			same(w.t, "what is to be fetched", bridge.ToFetch(err), unknown)
+		}
+	})
+}
+
+// Property 50, as far as it is the rule's: a deletion is for all whom the thing was
+// for, whatever its author says.
+func TestDeleteIsForWhomeverThePostWasFor(t *testing.T) {
+	worldsWith(t, twoNetworks(), func(w *world) {
+		p := w.people("ann", "bob", "cid")
+		ann, bob, cid := p[0], p[1], p[2]
+		far := w.present("far@far.example", "pump", "")
+		w.follow(ann, far)
+		post := w.do(ann, &vocab.Activity{Verb: vocab.VerbPost, Object: note("x"), To: one(everybody()), CC: one(w.followersOf(ann)), BTo: one(bob.Doc.Ref())})
+		gone := w.do(ann, act(vocab.VerbDelete, post.Doc.Object, cid.Doc.Ref(), everybody()))
+		same(w.t, "addresses", w.addresses(gone), "to: public cid cc: ann/followers bto: bob")
+		equal(w.t, "deliveries", w.inboxesOf(gone), "pump https://far.example/pump/far")
+		same(w.t, "newest in bob's inbox", w.inbox(bob, models.Minor)[0], "ann delete note")
 	})
 }
 

@@ -2,8 +2,11 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"time"
 
 	"manifold/models"
@@ -14,6 +17,9 @@ import (
 // already but not posted yet, as an upload is.
 func (op *operation) preparePost(ctx context.Context) error {
 	o := op.doc.Object
+	if err := op.checkAuthor(ctx, o.Author); err != nil {
+		return err
+	}
 	switch {
 	case op.object.actor != nil:
 		return exists(op.object.actor.Type, o.ID)
@@ -27,6 +33,9 @@ func (op *operation) preparePost(ctx context.Context) error {
 	if err := op.resolveParent(ctx); err != nil {
 		return err
 	}
+	if err := op.findVote(ctx); err != nil {
+		return err
+	}
 	if err := op.newObject(ctx); err != nil {
 		return err
 	}
@@ -36,6 +45,18 @@ func (op *operation) preparePost(ctx context.Context) error {
 	return nil
 }
 
+// checkAuthor refuses what somebody elsewhere posts as the work of another.
+func (op *operation) checkAuthor(ctx context.Context, author *vocab.Object) error {
+	if op.local || author == nil || author.ID == "" {
+		return nil
+	}
+	t, err := op.find(ctx, author)
+	if err == nil && (t.actor == nil || t.actor.ID != op.actor.ID) {
+		err = notAllowed("Can't post %s: its author is %s.", firstOf(op.doc.Object.ID, "a thing"), author.ID)
+	}
+	return err
+}
+
 // postExisting posts what is there: an upload. Clients repeat the whole object
 // or only its id; what they leave out stays.
 func (op *operation) postExisting(ctx context.Context) error {
@@ -43,8 +64,16 @@ func (op *operation) postExisting(ctx context.Context) error {
 	switch {
 	case !row.Deleted.IsZero():
 		return gone(row)
+	case row.AuthorID == 0 && row.ActivityID == 0 && !op.local:
+		return op.adopt(ctx)
 	case row.AuthorID != op.actor.ID:
 		return notAllowed("Can't post %s: not author.", row.Doc.ID)
+	case row.ActivityID != 0 && !op.local:
+		post, err := op.tx.Activity(ctx, row.ActivityID)
+		if err != nil {
+			return err
+		}
+		return &sameAs{post}
 	case row.ActivityID != 0:
 		return alreadyPosted(row)
 	}
@@ -58,6 +87,46 @@ func (op *operation) postExisting(ctx context.Context) error {
 		return op.prepareAdd(ctx)
 	}
 	return nil
+}
+
+// adopt posts what was known from a copy only, such as the parent of an answer
+// that came first: now its author says what it is.
+func (op *operation) adopt(ctx context.Context) error {
+	row := op.object.object
+	if err := op.resolveParent(ctx); err != nil {
+		return err
+	}
+	o := op.doc.Object.Clone()
+	o.ID, o.Type, o.Author = row.Doc.ID, firstOf(o.Type, row.Type, "other"), op.actor.Doc.Ref()
+	op.adopted, op.alsoNamed = o, op.newTwins(op.doc.Object, row.ID)
+	op.doc.Object = &vocab.Object{ID: o.ID, Type: o.Type, DisplayName: o.DisplayName, URL: o.URL, InReplyTo: o.InReplyTo}
+	// Whoever sees the row from here on, sees what it will be.
+	copied := *row
+	copied.Type, copied.Doc = o.Type, o
+	op.object.object = &copied
+	return nil
+}
+
+// applyAdopt stores what its author says of a thing, in place of the copy.
+func (op *operation) applyAdopt(ctx context.Context) (*models.Object, error) {
+	row, err := op.reread(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if row.ActivityID != 0 {
+		return nil, models.ErrExists // it came by another way at the same time
+	}
+	row.Doc, row.Type, row.AuthorID, row.ActivityID, row.Updated = op.adopted, op.adopted.Type, op.actor.ID, op.row.ID, op.now
+	if op.parent.object != nil {
+		row.ParentID = op.parent.object.ID
+		if row.Position, err = op.tx.Position(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := op.tx.UpdateObject(ctx, row); err != nil || op.row.Visibility != models.Limited {
+		return row, err
+	}
+	return row, op.tx.BindReactions(ctx, row.ID, op.row.ID)
 }
 
 func alreadyPosted(row *models.Object) error {
@@ -102,7 +171,7 @@ func (op *operation) resolveParent(ctx context.Context) error {
 }
 
 // newObject makes the row of a thing that the actor brings into being.
-func (op *operation) newObject(context.Context) error {
+func (op *operation) newObject(ctx context.Context) error {
 	o := op.doc.Object.Clone()
 	if o.Type == "" {
 		o.Type = "other"
@@ -114,27 +183,48 @@ func (op *operation) newObject(context.Context) error {
 			return invalid("The id %s is below the address of this server: leave the id out to have one made.", op.doc.Object.ID)
 		}
 		o.Published, o.Updated, o.Deleted = op.now, op.now, time.Time{}
-	} else if err := op.checkForeign(o.ID); err != nil {
-		return err
+	} else {
+		if err := op.checkForeign(o.ID); err != nil {
+			return err
+		}
+		names = op.twins(o)
 	}
 	o.Author = op.actor.Doc.Ref()
+	op.joinThread(o)
 	if o.Type == vocab.TypeGroup {
-		op.newGroup(o, names)
-		return nil
+		return op.newGroup(ctx, o, names)
 	}
 	row := &models.Object{
 		ID: op.tx.NewID(), Type: o.Type, AuthorID: op.actor.ID, ActivityID: op.row.ID, Local: op.local, Doc: o,
 		Created: orNow(o.Published, op.now), Updated: orNow(o.Updated, op.now),
 	}
-	if op.parent.object != nil {
+	if op.parent.object != nil && op.vote == nil {
 		row.ParentID = op.parent.object.ID
 	}
-	if o.Type == vocab.TypeCollection && len(o.ObjectTypes) == 1 && o.DisplayName != "" && op.local {
-		row.ListOf = o.ObjectTypes[0]
+	if op.local {
+		row.ListOf = listOf(o)
 	}
 	op.object = thing{object: row, new: true, extraNames: names}
 	op.doc.Object = o
 	return nil
+}
+
+// joinThread has an answer of somebody here be in the thread of what it answers:
+// the network of its author may have no word for that, others go by it.
+func (op *operation) joinThread(o *vocab.Object) {
+	if !op.local || op.parent.object == nil {
+		return
+	}
+	parent := op.parent.object
+	for _, name := range []string{vocab.Conversation, vocab.Context} {
+		thread, known := parent.Doc.Extra[name]
+		if !known && parent.Local && parent.ParentID == 0 && op.b.names.Token(parent.Doc.ID) != "" {
+			thread, known = json.RawMessage(strconv.Quote(op.b.names.Thread(parent.Doc.ID))), true
+		}
+		if _, given := o.Extra[name]; known && !given {
+			o.Extra = vocab.MergeExtra(o.Extra, map[string]json.RawMessage{name: thread})
+		}
+	}
 }
 
 // checkForeign refuses a thing of another server that has no id of its own, or
@@ -176,39 +266,61 @@ func linksOfOthers(links map[string]vocab.Link) map[string]vocab.Link {
 	return others
 }
 
-func (op *operation) newGroup(o *vocab.Object, names []string) {
+func (op *operation) newGroup(ctx context.Context, o *vocab.Object, names []string) error {
 	o.Links = nil // they are those of an actor, which others deliver to
+	if op.local {
+		var err error
+		if o.PreferredUsername, err = op.b.groupName(ctx, op.tx, o.DisplayName); err != nil {
+			return err
+		}
+		names = append(names, op.b.names.Acct(o.PreferredUsername))
+	}
 	op.object = thing{new: true, extraNames: names, actor: &models.Actor{
 		ID: op.tx.NewID(), Type: vocab.TypeGroup, AuthorID: op.actor.ID, ActivityID: op.row.ID, Local: op.local, Doc: o,
 		Created: orNow(o.Published, op.now), Updated: orNow(o.Updated, op.now),
 	}}
 	op.doc.Object = o
+	return nil
 }
 
-// uniqueList refuses a second list of the same name.
+// listOf returns the type of the members of a collection of somebody here that
+// is a list, "" for all else.
+func listOf(o *vocab.Object) string {
+	if o.Type == vocab.TypeCollection && len(o.ObjectTypes) == 1 && o.DisplayName != "" {
+		return o.ObjectTypes[0]
+	}
+	return ""
+}
+
+// uniqueList refuses a second list of the same name. The words are pump.io's,
+// which does not know the id either.
 func (op *operation) uniqueList(ctx context.Context, row *models.Object) error {
 	if row.ListOf == "" {
 		return nil
 	}
-	lists, err := op.tx.Lists(ctx, op.actor.ID, row.ListOf, models.Viewer{ActorID: op.actor.ID}, models.Page{Count: 1000})
-	if err != nil {
-		return err
+	_, err := op.tx.ListNamed(ctx, op.actor.ID, row.ListOf, row.Doc.DisplayName, row.ID)
+	if err == nil {
+		return exists(fmt.Sprintf("A folder for '%s' named '%s' already exists.", row.ListOf, row.Doc.DisplayName), "undefined")
 	}
-	for _, l := range lists {
-		if l.Doc.DisplayName == row.Doc.DisplayName {
-			return &Error{Reason: Exists, Subject: "collection", ID: l.Doc.ID,
-				Text: fmt.Sprintf("A list of type '%s' named '%s' already exists.", row.ListOf, row.Doc.DisplayName)}
-		}
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // applyPost counts what was posted and, where it was there already, stores what
 // the post adds to it.
 func (op *operation) applyPost(ctx context.Context) error {
 	row := op.object.object
-	if row != nil && op.patch != nil {
-		var err error
+	var err error
+	switch {
+	case op.vote != nil:
+		return op.countVote(ctx)
+	case op.adopted != nil:
+		if row, err = op.applyAdopt(ctx); err != nil {
+			return err
+		}
+	case row != nil && op.patch != nil:
 		if row, err = op.reread(ctx); err != nil {
 			return err
 		}

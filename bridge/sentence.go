@@ -16,7 +16,9 @@ var pastTense = map[string]string{
 	"make-friend": "made a friend of", "play": "played", "read": "read", "remove-friend": "removed as a friend", "rsvp-maybe": "may attend",
 	"rsvp-no": "will not attend", "rsvp-yes": "will attend", "sell": "sold", "send": "sent", "stop-following": "stopped following",
 	"submit": "submitted", "tag": "tagged", "flag": "flagged", "flag-as-inappropriate": "flagged as inappropriate", "win": "won",
-	"stop": "stopped", "open": "opened", "begin": "began", "take": "took",
+	"quote-request": "asked to quote", "question": "asked", "travel": "travelled", "undo": "took back", "emoji-react": "reacted to",
+	"tentative-accept": "tentatively accepted", "tentative-reject": "tentatively rejected", "activity": "did something with",
+	"intransitive-activity": "did something with", "stop": "stopped", "open": "opened", "begin": "began", "take": "took",
 	"write": "wrote", "buy": "bought", "eat": "ate", "drink": "drank", "run": "ran",
 }
 
@@ -27,7 +29,11 @@ func past(verb string) string {
 		return p
 	}
 	if strings.Contains(verb, "/") {
-		return "did " + verb + " to"
+		word := wordOf(verb)
+		if word == "" {
+			return "did " + verb + " to"
+		}
+		return past(word)
 	}
 	first, rest, hyphen := strings.Cut(verb, "-")
 	switch {
@@ -44,10 +50,44 @@ func past(verb string) string {
 	return first
 }
 
+// wordOf is the word that the full name of a verb ends in, spelled as verbs of
+// Activity Streams 1.0 are (TentativeAccept is tentative-accept); "" where it ends
+// in none.
+func wordOf(verb string) string {
+	name := verb[strings.LastIndexAny(verb, "/#")+1:]
+	var word strings.Builder
+	for i, r := range name {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			if i > 0 {
+				word.WriteByte('-')
+			}
+			word.WriteRune(r - 'A' + 'a')
+		case r >= 'a' && r <= 'z', r == '-' && i > 0:
+			word.WriteRune(r)
+		default:
+			return ""
+		}
+	}
+	return word.String()
+}
+
 // sentence tells the activity in one sentence of HTML. Minor streams of pump.io
 // clients show nothing else.
 func (op *operation) sentence(ctx context.Context) (string, error) {
-	s := link(op.actor.Doc.URL, nameOf(op.actor.Doc)) + " " + html.EscapeString(past(op.doc.Verb)) + " " + describe(op.shown())
+	shown := op.shown()
+	if isGroup(op.object) && !op.object.new && op.doc.Verb != vocab.VerbUpdate && op.doc.Verb != vocab.VerbDelete {
+		var err error
+		if shown, err = op.nameless(ctx, op.object); err != nil {
+			return "", err
+		}
+	}
+	s := link(op.actor.Doc.URL, nameOf(op.actor.Doc)) + " " + html.EscapeString(past(op.doc.Verb))
+	if shown == nil {
+		s = strings.TrimSuffix(strings.TrimSuffix(s, " to"), " with")
+	} else {
+		s += " " + describe(shown)
+	}
 	parent, err := op.nameless(ctx, op.parent)
 	if err != nil {
 		return "", err
@@ -70,14 +110,20 @@ func (op *operation) sentence(ctx context.Context) (string, error) {
 }
 
 // nameless is the document of a thing, without its name where that is somebody
-// else's and not for everybody: those who read the sentence may not be those whom
-// the thing was addressed to.
+// else's or a group's and not for everybody: those who read the sentence may not
+// be those whom the thing was addressed to.
 func (op *operation) nameless(ctx context.Context, t thing) (*vocab.Object, error) {
-	doc, o := t.doc(), t.object
-	if o == nil || doc.DisplayName == "" || o.AuthorID == op.actor.ID || o.ActivityID == 0 {
+	doc, posted := t.doc(), int64(0)
+	switch o := t.object; {
+	case isGroup(t):
+		posted = t.actor.ActivityID
+	case o != nil && o.AuthorID != op.actor.ID:
+		posted = o.ActivityID
+	}
+	if posted == 0 || doc.DisplayName == "" {
 		return doc, nil
 	}
-	post, err := op.tx.Activity(ctx, o.ActivityID)
+	post, err := op.tx.Activity(ctx, posted)
 	if err != nil {
 		return nil, fmt.Errorf("reading the post of an object: %w", err)
 	}
@@ -89,6 +135,9 @@ func (op *operation) nameless(ctx context.Context, t thing) (*vocab.Object, erro
 
 // shown is the object as far as it is known.
 func (op *operation) shown() *vocab.Object {
+	if op.asked != nil {
+		return &vocab.Object{Type: "request to follow"}
+	}
 	if doc := op.object.doc(); doc != nil {
 		return doc
 	}

