@@ -9,9 +9,15 @@ import (
 	"manifold/models/vocab"
 )
 
-// activity returns the activity that a path names, whoever may see it.
+// activity returns the activity that a path names, or the parameter id, whoever
+// may see it.
 func (a *API) activity(r *http.Request) (*models.Activity, error) {
-	id := a.names.Thing(vocab.TypeActivity, pathValue(r, "uuid"))
+	id := queryID(r.URL)
+	if uuid := pathValue(r, "uuid"); uuid != "" {
+		id = a.names.Thing(vocab.TypeActivity, uuid)
+	} else if id == "" {
+		return nil, refuse(http.StatusBadRequest, "'id' required")
+	}
 	activity, err := a.db.ActivityByIRI(r.Context(), id)
 	if errors.Is(err, models.ErrNotFound) {
 		return nil, refuse(http.StatusNotFound, "Can't find an activity with id %s", id)

@@ -16,6 +16,7 @@ import (
 
 	"manifold/bridge"
 	"manifold/internal/media"
+	"manifold/internal/outbound"
 	"manifold/models"
 	"manifold/pumpapi/oauth1"
 )
@@ -29,8 +30,31 @@ type Options struct {
 	Images *media.Processor
 	// MaxUpload bounds an upload, in bytes.
 	MaxUpload int64
-	// OpenRegistration lets anybody make an account.
-	OpenRegistration bool
+	// UploadQuota bounds what the uploads of an account take together, in bytes;
+	// 0 does not.
+	UploadQuota int64
+	// ProxyWhitelist are hosts, with or without a port, that people here fetch from
+	// themselves, not through this server.
+	ProxyWhitelist []string
+	// ProxyCache keeps pictures that were fetched for people here; nil keeps none.
+	ProxyCache *media.Cache
+	// NoRealtime leaves out SockJS and streams of events.
+	NoRealtime bool
+	// OpenRegistration lets anybody make an account, InvitedOnly whoever has an
+	// invitation. Without either nobody can.
+	OpenRegistration, InvitedOnly bool
+	// RequireEmail makes no account without an address of mail.
+	RequireEmail bool
+	// Outbound speaks with the servers of people who log in from elsewhere, and
+	// fetches what lies elsewhere for the people here; without it neither happens.
+	Outbound *outbound.Client
+	// RemoteAddress returns the address of a client, for servers behind a proxy.
+	// Nil takes that of the connection.
+	RemoteAddress func(*http.Request) string
+	// Identified counts a request against the account and the client that made it,
+	// 0 where there is none, and reports whether it may be answered; see
+	// [front.Limiter]. Nil lets everything pass.
+	Identified func(w http.ResponseWriter, r *http.Request, account, client int64) bool
 	// Version is told in the Server header.
 	Version string
 	// Now replaces the clock in tests.
@@ -47,14 +71,32 @@ type API struct {
 	files     media.Store
 	images    *media.Processor
 	maxUpload int64
+	quota     int64
 	open      bool
+	invited   bool
 	server    string
 	now       func() time.Time
 	verifier  *oauth1.Verifier
 	nonces    oauth1.NonceMemory
 	pages     *pages
 	fragments *fragments
+	realtime  *realtime
+	sockJS    *sockJS
+	// live is false where there is no realtime.
+	live         bool
+	proxies      *proxies // nil where nothing is proxied
+	attempts     *attempts
+	outbound     *outbound.Client
+	requireEmail bool
+	// remoteAddress is Options.RemoteAddress.
+	remoteAddress func(*http.Request) string
+	// identified is Options.Identified.
+	identified func(w http.ResponseWriter, r *http.Request, account, client int64) bool
 }
+
+// ServerField is what answers say of the software that made them: Dianara takes a
+// server for one of the network by the last word.
+func ServerField(version string) string { return "Manifold/" + version + " (pump.io)" }
 
 // New makes the API.
 func New(o Options) (*API, error) {
@@ -70,15 +112,25 @@ func New(o Options) (*API, error) {
 	}
 	a := &API{
 		bridge: o.Bridge, db: o.Bridge.DB(), names: o.Bridge.Names(), log: o.Log, files: o.Files, images: o.Images,
-		maxUpload: o.MaxUpload, open: o.OpenRegistration, now: o.Now,
-		// Dianara takes a server for one of the network by this word.
-		server:   "Manifold/" + o.Version + " (pump.io)",
+		maxUpload: o.MaxUpload, quota: o.UploadQuota, open: o.OpenRegistration, invited: o.InvitedOnly && !o.OpenRegistration, now: o.Now,
+		server:   ServerField(o.Version),
 		verifier: &oauth1.Verifier{BaseURLs: []oauth1.BaseURL{base}, Now: o.Now},
 		nonces:   oauth1.NewMemoryNonces(oauth1.MemoryNoncesOptions{Now: o.Now}),
 	}
+	a.attempts, a.outbound, a.remoteAddress, a.requireEmail = newAttempts(o.Now), o.Outbound, o.RemoteAddress, o.RequireEmail
+	if a.remoteAddress == nil {
+		a.remoteAddress = func(r *http.Request) string { return r.RemoteAddr }
+	}
+	a.identified = o.Identified
 	if a.fragments, err = newFragments(); err != nil {
 		return nil, err
 	}
+	if a.proxies, err = newProxies(o); err != nil {
+		return nil, err
+	}
+	a.live = !o.NoRealtime
+	a.realtime = newRealtime(a)
+	a.sockJS = newSockJS(a.realtime)
 	a.pages, err = newPages(a)
 	return a, err
 }
@@ -90,6 +142,8 @@ type statusError struct {
 	// plain has the text sent as such, not as JSON: refusals of OAuth, which
 	// happen before a request is looked at, were always plain.
 	plain bool
+	// detail is told as error_description, where text is a code (RFC 6749 5.2).
+	detail string
 }
 
 func (e *statusError) Error() string { return e.text }
@@ -130,6 +184,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	out.open('{')
 	out.key("error")
 	out.b = appendString(out.b, refusal.text)
+	out.text("error_description", refusal.detail)
 	out.close('}')
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(refusal.status)
@@ -161,11 +216,11 @@ func answer(w http.ResponseWriter, r *http.Request, write func(*writer)) {
 	out := buffers.Get().(*writer)
 	defer func() {
 		if cap(out.b) <= 1<<20 {
-			out.b = out.b[:0]
+			*out = writer{b: out.b[:0]}
 			buffers.Put(out)
 		}
 	}()
-	write(out)
+	render(r.Context(), out, write)
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

@@ -36,6 +36,8 @@ type arguments struct {
 	count, offset int
 	// before and since are ids, "" for none.
 	before, since string
+	// q is a text that people are looked for by; "" for all.
+	q string
 }
 
 const (
@@ -44,11 +46,13 @@ const (
 	// maxOffset bounds what has to be counted off; before= goes as far as there
 	// is anything.
 	maxOffset = 100_000
+	// maxQuery bounds a text that is looked for, in bytes.
+	maxQuery = 500
 )
 
 func readArguments(u *url.URL) (arguments, error) {
 	q := u.Query()
-	a := arguments{count: defaultCount, before: q.Get("before"), since: q.Get("since")}
+	a := arguments{count: defaultCount, before: q.Get("before"), since: q.Get("since"), q: q.Get("q")}
 	bad := func(text string) (arguments, error) { return a, refuse(http.StatusBadRequest, "%s", text) }
 	var err error
 	if q.Has("count") {
@@ -65,6 +69,8 @@ func readArguments(u *url.URL) (arguments, error) {
 		}
 	}
 	switch {
+	case len(a.q) > maxQuery:
+		return bad("q must have at most 500 bytes")
 	case q.Has("before") && a.before == "":
 		return bad("before is null")
 	case q.Has("since") && a.since == "":
@@ -93,6 +99,50 @@ func (a arguments) page(ctx context.Context, find func(context.Context, string) 
 	return p, err
 }
 
+// unplaced is the answer to an id that is not in the collection that a request
+// asks for.
+func (a arguments) unplaced(r *http.Request) error {
+	return refuse(http.StatusBadRequest, "id '%s' not found in stream '%s'", a.before+a.since, streamName(r))
+}
+
+// streamName is what pump.io calls a collection: the path, with the words of its
+// inside.
+func streamName(r *http.Request) string {
+	path, _ := strings.CutPrefix(strings.Trim(r.URL.Path, "/"), "api/")
+	parts := strings.Split(path, "/")
+	switch {
+	case parts[0] == "public" && len(parts) > 1:
+		parts = append(parts[:1], parts[2:]...)
+	case parts[0] == "user" && len(parts) > 2 && parts[2] == "feed":
+		parts[2] = "outbox"
+	}
+	return strings.Join(parts, ":")
+}
+
+// spelledOut is an address with the arguments that lead to this page.
+func (a arguments) spelledOut(address string) string {
+	start := "offset=" + strconv.Itoa(a.offset)
+	switch {
+	case a.before != "":
+		start = "before=" + url.QueryEscape(a.before)
+	case a.since != "":
+		start = "since=" + url.QueryEscape(a.since)
+	}
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	return address + separator + start + "&count=" + strconv.Itoa(a.count) + a.andQuery()
+}
+
+// andQuery is the text that is looked for, as a further argument.
+func (a arguments) andQuery() string {
+	if a.q == "" {
+		return ""
+	}
+	return "&q=" + url.QueryEscape(a.q)
+}
+
 // more reports whether a page links to the older items after it: n items were
 // found of total.
 func (a arguments) more(n, total int) bool {
@@ -112,19 +162,25 @@ func (a arguments) more(n, total int) bool {
 // all that Dianara reads; an address with a parameter of its own has no room for
 // it.
 func pageLinks(w *writer, address, first, last string, more bool) {
+	searchLinks(w, address, "", first, last, more)
+}
+
+// searchLinks are the links of a page of what was found: with what was looked
+// for, as a further argument.
+func searchLinks(w *writer, address, query, first, last string, more bool) {
 	if strings.Contains(address, "?") {
 		return
 	}
 	if first != "" {
 		w.key("prev")
 		w.open('{')
-		w.text("href", address+"?since="+url.QueryEscape(first))
+		w.text("href", address+"?since="+url.QueryEscape(first)+query)
 		w.close('}')
 	}
 	if last != "" && more {
 		w.key("next")
 		w.open('{')
-		w.text("href", address+"?before="+url.QueryEscape(last))
+		w.text("href", address+"?before="+url.QueryEscape(last)+query)
 		w.close('}')
 	}
 }

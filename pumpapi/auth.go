@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
+	"manifold/internal/front"
 	"manifold/internal/telemetry"
 	"manifold/models"
 	"manifold/pumpapi/oauth1"
@@ -22,7 +24,8 @@ type caller struct {
 	// actorID is the person, 0 where only the program is known.
 	actorID int64
 	nick    string
-	// message is the signed request, nil for browsers and strangers.
+	// message is the signed request, nil for browsers, strangers, and programs
+	// with a bearer token.
 	message *oauth1.Message
 	// form is the body, where it is a form.
 	form []byte
@@ -40,11 +43,13 @@ const (
 	open
 	// known: a program or person that is known here.
 	known
-	// person: a person, by a signed request or a session.
+	// person: a person, by a program or a session.
 	person
-	// writing: a person, by a signed request.
+	// writing: a person, by a program.
 	writing
-	// program: a program, by a signed request.
+	// owning: a person, by a program that may change the account itself.
+	owning
+	// program: a program, by its own credentials or with those of a person.
 	program
 )
 
@@ -57,9 +62,24 @@ func plain400(status int, text string) error {
 
 // authenticate finds out who makes a request and lets it in or not.
 func (a *API) authenticate(w http.ResponseWriter, r *http.Request, need access) (*caller, error) {
+	c, err := a.identify(w, r, need)
+	if err != nil || c.message != nil {
+		return c, err // whoever signs was asked with the signature
+	}
+	err = a.checkConfirmed(r.Context(), c.actorID)
+	if _, refused := errors.AsType[*statusError](err); refused && need == open && c.client == nil {
+		return &caller{form: c.form}, nil // the browser sees what strangers see
+	}
+	return c, err
+}
+
+func (a *API) identify(w http.ResponseWriter, r *http.Request, need access) (*caller, error) {
 	c := &caller{}
 	if need == unchecked {
 		return c, nil
+	}
+	if token, ok := bearerToken(r); ok {
+		return a.bearer(w, r, need, token)
 	}
 	var err error
 	if oauth1.IsForm(r.Header.Get("Content-Type")) {
@@ -67,7 +87,9 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request, need access) 
 			return nil, err
 		}
 	}
-	c.message, err = oauth1.Parse(oauth1.FromHTTP(r, c.form))
+	signed := oauth1.FromHTTP(r, c.form)
+	signed.Method = front.SignedMethod(r)
+	c.message, err = oauth1.Parse(signed)
 	switch {
 	case errors.Is(err, oauth1.ErrNotSigned):
 		return a.unsigned(r, c, need)
@@ -79,13 +101,13 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request, need access) 
 	if err := a.checkSignature(r.Context(), c); err != nil {
 		return nil, err
 	}
-	if need != writing && need != program {
+	if need != writing && need != owning && need != program {
 		// What changes something remembers its nonce in the same transaction.
 		if err := a.rememberRead(r.Context(), c.message); err != nil {
 			return nil, err
 		}
 	}
-	if c.actorID == 0 && (need == person || need == writing) {
+	if c.actorID == 0 && (need == person || need == writing || need == owning) {
 		return nil, refuse(http.StatusUnauthorized, "Not logged in.")
 	}
 	if c.nick != "" {
@@ -94,13 +116,28 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request, need access) 
 	return c, nil
 }
 
+// count has the account and the program of a request pay for it.
+func (a *API) count(w http.ResponseWriter, r *http.Request, c *caller) error {
+	if a.identified == nil || c.actorID == 0 && c.client == nil {
+		return nil
+	}
+	client := int64(0)
+	if c.client != nil {
+		client = c.client.ID
+	}
+	if !a.identified(w, r, c.actorID, client) {
+		return refuse(http.StatusTooManyRequests, front.TooMany)
+	}
+	return nil
+}
+
 // unsigned lets in browsers with a session and, where that is enough,
 // strangers. A session never writes to the API: another site could make the
 // browser do so.
 func (a *API) unsigned(r *http.Request, c *caller, need access) (*caller, error) {
 	c.message = nil
 	switch need {
-	case writing, program:
+	case writing, owning, program:
 		return nil, plain400(http.StatusBadRequest, "Missing required parameter")
 	}
 	actor, err := a.sessionActor(r)
@@ -109,13 +146,85 @@ func (a *API) unsigned(r *http.Request, c *caller, need access) (*caller, error)
 	}
 	if err == nil {
 		c.actorID = actor
-		if account, err := a.db.Account(r.Context(), actor); err == nil {
+		// Somebody who has logged in from elsewhere has no nickname here, and must
+		// not be taken for the one who has it.
+		account, err := a.db.Account(r.Context(), actor)
+		if err == nil {
 			c.nick = account.Nickname
+		} else if !errors.Is(err, models.ErrNotFound) {
+			return nil, err
 		}
 	} else if need != open {
 		return nil, refuse(http.StatusUnauthorized, "Not logged in.")
 	}
 	return c, nil
+}
+
+// bearerToken returns the token of RFC 6750 2.1. In a query or a form none is
+// looked for: addresses end up in logs.
+func bearerToken(r *http.Request) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
+}
+
+// bearer lets in a program with a bearer token, as far as its scope goes.
+func (a *API) bearer(w http.ResponseWriter, r *http.Request, need access, token string) (*caller, error) {
+	b, err := a.db.Bearer(r.Context(), token)
+	if errors.Is(err, models.ErrNotFound) || err == nil && !b.Expires.IsZero() && !a.now().Before(b.Expires) {
+		return nil, bearerRefusal(w, http.StatusUnauthorized, "invalid_token", "The token is unknown, withdrawn or over.", "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if b.State != models.Active {
+		return nil, refuse(http.StatusForbidden, "This account is suspended.")
+	}
+	c := &caller{client: &b.Client, actorID: b.ActorID, nick: b.Nickname}
+	if c.nick != "" {
+		telemetry.SetUser(r.Context(), c.nick)
+	}
+	scope := models.ScopeRead
+	switch need {
+	case writing:
+		scope = models.ScopeWrite
+	case owning:
+		scope = models.ScopeAccount
+	case program:
+		if c.actorID != 0 {
+			return nil, bearerRefusal(w, http.StatusForbidden, "insufficient_scope", "This needs a token of the program itself, from the grant client_credentials.", "")
+		}
+	default:
+		// Whoever is let in to look must not have sent something.
+		if c.actorID != 0 && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			scope = models.ScopeWrite
+		}
+	}
+	if c.actorID == 0 && (need == person || need == writing || need == owning) {
+		return nil, refuse(http.StatusUnauthorized, "Not logged in.")
+	}
+	if b.Scope < scope {
+		name := scopeNames[scope]
+		return nil, bearerRefusal(w, http.StatusForbidden, "insufficient_scope", "This needs a token with the scope "+name+".", name)
+	}
+	return c, nil
+}
+
+// bearerRefusal is an error of RFC 6750 3.1.
+func bearerRefusal(w http.ResponseWriter, status int, code, description, scope string) error {
+	challenge := fmt.Sprintf("Bearer realm=%q, error=%q, error_description=%q", "Manifold", code, description)
+	if scope != "" {
+		challenge += fmt.Sprintf(", scope=%q", scope)
+	}
+	w.Header().Set("WWW-Authenticate", challenge)
+	return &statusError{status: status, text: code, detail: description}
+}
+
+// verified names in the store how a person was authenticated.
+func (c *caller) verified() string {
+	if c.message == nil {
+		return "oauth2"
+	}
+	return "oauth1"
 }
 
 // checkSignature finds the secrets of the program and the person and verifies
@@ -147,7 +256,7 @@ func (a *API) checkSignature(ctx context.Context, c *caller) error {
 		return refuse(http.StatusForbidden, "This account is suspended.")
 	}
 	c.actorID, c.nick = cr.ActorID, cr.Nickname
-	return nil
+	return a.checkConfirmed(ctx, c.actorID)
 }
 
 // oauthRefusal words a refusal as pump.io does. Only the endpoints that hand out

@@ -103,6 +103,7 @@ func TestCostOfAPage(t *testing.T) {
 	ann := s.person("ann")
 	parent := s.person("author").note("the root", public)
 	list := ann.act(doc{"verb": "create", "to": []doc{public}, "object": doc{"objectType": "collection", "objectTypes": []string{"person"}, "displayName": "Pals"}}).doc("object")
+	group := s.person("maker").guild("", public)
 	// live has somebody do one thing of each kind.
 	live := func(i int) {
 		v := s.person(fmt.Sprint("p", i))
@@ -118,13 +119,16 @@ func TestCostOfAPage(t *testing.T) {
 		}
 		v.act(doc{"verb": "play", "object": doc{"id": ann.get("/api/user/ann/feed?count=1").ok().text("items.0.id"), "objectType": "activity"}, "to": []doc{public, ann.ref()}})
 		v.act(doc{"verb": "give", "object": doc{"objectType": "note"}, "target": note.ref(), "to": []doc{ann.ref()}})
+		v.act(doc{"verb": "join", "object": group.ref()})
+		v.act(doc{"verb": "add", "object": note.ref(), "target": group.ref()})
 		ann.upload(picture(t, 4+i, 4, "png"), "image/png")
 	}
 	live(0)
 	paths := []string{"/api/user/ann/inbox?count=200", "/api/user/ann/inbox/major?count=200", "/api/user/ann/inbox/minor?count=200", "/api/user/ann/inbox/direct?count=200",
 		"/api/user/ann/feed?count=200", "/api/user/ann/feed/minor?count=200", "/api/user/ann/followers?count=200", "/api/user/ann/following?count=200",
 		"/api/user/ann/favorites?count=200", "/api/user/ann/lists/person?count=200", "/api/user/ann/uploads?count=200", parent.id(), parent.text("replies.url") + "?count=200",
-		list.text("members.url") + "?count=200", "/api/users?count=200"}
+		list.text("members.url") + "?count=200", "/api/users?count=200", group.text("members.url") + "?count=200", group.text("documents.url") + "?count=200",
+		group.text("links.activity-inbox.href") + "?count=200", "/api/public/feed?count=200", "/api/user/ann/following?count=200&q=p"}
 	costs := map[string]int64{}
 	sizes := map[string]int{}
 	for _, path := range paths {

@@ -211,6 +211,7 @@ func decodeMembers(m members, where string) (*vocab.Object, error) {
 	o.Type = vocab.ObjectType(o.Type)
 	r.text("displayName", &o.DisplayName)
 	r.markup("content", &o.Content)
+	o.Content = withoutAppendix(o.Content)
 	r.markup("summary", &o.Summary)
 	r.text("url", &o.URL)
 	r.text("preferredUsername", &o.PreferredUsername)
@@ -311,6 +312,10 @@ func (r *reader) media(name string, dest **vocab.Media) {
 	if kind(raw) == '"' {
 		if err := json.Unmarshal(raw, &v.URL); err != nil {
 			r.err = wrong(where, "cannot be read: %v", err)
+		}
+		if v.URL == "" {
+			r.cleared = append(r.cleared, name)
+			return
 		}
 		*dest = v
 		return

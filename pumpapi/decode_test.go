@@ -46,6 +46,7 @@ var oddObjects = []struct{ name, in, out string }{
 	{"the links of a proxy", `{"links":{"self":{"href":"h","pump_io":{"proxyURL":"p"},"foo":1}}}`, `{"links":{"self":{"href":"h","foo":1}}}`},
 	{"a list with numbers for keys", `{"upstreamDuplicates":{"1":"b","0":"a"},"downstreamDuplicates":"c","objectTypes":{"0":"person"}}`,
 		`{"objectTypes":["person"],"upstreamDuplicates":["a","b"],"downstreamDuplicates":["c"]}`},
+	{"a picture without an address", `{"image":"","fullImage":{},"stream":{"url":""}}`, `{}`},
 	{"a picture by its address", `{"image":"http://x.example/i.png"}`, `{"image":{"url":"http://x.example/i.png"}}`},
 	{"a picture without one", `{"image":{"width":1}}`, `{}`},
 	{"sizes as strings", `{"image":{"url":"u","width":"250","height":"3"},"stream":{"url":"s","duration":"1.5"}}`, `{"image":{"url":"u","width":250,"height":3},"stream":{"url":"s","duration":1.5}}`},

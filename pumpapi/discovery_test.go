@@ -159,7 +159,7 @@ func TestWebFingerRefused(t *testing.T) {
 			{"?resource=" + home + "/nobody", 404, unknown(home + "/nobody")},
 			{"?resource=acct:ann@other.example", 404, elsewhere("acct:ann@other.example")},
 			{"?resource=https://other.example/ann", 404, elsewhere("https://other.example/ann")},
-			{"?resource=http://pump.example/ann", 404, elsewhere("http://pump.example/ann")},
+			{"?resource=http://pump.example/nobody", 404, unknown(home + "/nobody")},
 			{"?resource=ann", 404, elsewhere("ann")},
 			{"?resource=tag:x", 404, elsewhere("tag:x")},
 			{"?resource=acct:gone@pump.example", 410, "This account is gone: acct:gone@pump.example"},
@@ -202,7 +202,7 @@ func TestHostMeta(t *testing.T) {
 				templates[l.Type] = l.Template
 			}
 		}
-		if templates["application/xrd+xml"] != home+"/api/lrdd?resource={uri}" || templates["application/json"] != home+"/.well-known/webfinger?resource={uri}" {
+		if templates["application/xrd+xml"] != home+"/main/xrd?uri={uri}" || templates["application/json"] != home+"/.well-known/webfinger?resource={uri}" {
 			t.Errorf("%s: the templates are %v", what, templates)
 		}
 	}

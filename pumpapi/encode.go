@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"sort"
+	"strings"
 
 	"manifold/models"
 	"manifold/models/vocab"
@@ -11,6 +12,7 @@ import (
 
 // activity writes an activity as the viewer may see it.
 func (v *view) activity(w *writer, a *models.Activity) {
+	w.proxies = v.proxies
 	d := a.Doc
 	w.open('{')
 	forAll := sameForAll(a)
@@ -250,6 +252,7 @@ func (v *view) nested(w *writer, o *models.Object) {
 func (v *view) reply(w *writer, o *models.Object) { v.nested(w, o) }
 
 func (v *view) openObject(w *writer, o *models.Object, withoutAuthor bool) {
+	w.proxies = v.proxies
 	w.open('{')
 	v.fragments.write(w, o.ID, o.Version, func() { v.aboutObject(w, o) })
 	if o.AuthorID != 0 && !withoutAuthor {
@@ -263,7 +266,16 @@ func (v *view) openObject(w *writer, o *models.Object, withoutAuthor bool) {
 
 // aboutObject writes what a thing says by itself.
 func (v *view) aboutObject(w *writer, o *models.Object) {
-	properties(w, o.Doc)
+	doc := o.Doc
+	if !o.Local {
+		if doc = withAppendix(doc); doc.Published.IsZero() && o.AuthorID != 0 {
+			// Dianara shows what has no time as broken; that it came is known.
+			dated := *doc
+			dated.Published = o.Created
+			doc = &dated
+		}
+	}
+	properties(w, doc)
 	if !o.Deleted.IsZero() {
 		if p := o.Doc.Parent(); p != nil {
 			w.key("inReplyTo")
@@ -286,22 +298,29 @@ func (v *view) aboutObject(w *writer, o *models.Object) {
 
 // self is where an object is read. Things with ids that were made elsewhere are
 // asked for by id.
-func (v *view) self(o *models.Object) string {
-	if v.names.Token(o.Doc.ID) != "" {
-		return o.Doc.ID
+func (v *view) self(o *models.Object) string { return v.addressOf(o.Doc.ID, o.Type) }
+
+func (v *view) addressOf(id, objectType string) string {
+	if v.names.Token(id) != "" {
+		return id
 	}
-	return v.names.Base + "/api/" + typeInPath(o.Type) + "?id=" + url.QueryEscape(o.Doc.ID)
+	return v.names.Base + "/api/" + typeInPath(objectType) + "?id=" + url.QueryEscape(id)
 }
 
 // feedURL is the address of one of the feeds of an object.
 func (v *view) feedURL(o *models.Object, feed string) string {
-	if v.names.Token(o.Doc.ID) != "" {
-		return o.Doc.ID + "/" + feed
-	}
-	if f, ok := o.Doc.Feeds[feed]; ok && !o.Local && o.AuthorID != 0 {
+	if f, ok := o.Doc.Feeds[feed]; ok && !o.Local && o.AuthorID != 0 && servesItself(o.Doc) && v.names.Token(o.Doc.ID) == "" {
 		return f.URL
 	}
-	return v.names.Base + "/api/" + typeInPath(o.Type) + "/" + feed + "?id=" + url.QueryEscape(o.Doc.ID)
+	return v.feedOf(o.Doc.ID, o.Type, feed)
+}
+
+// feedOf is the address of one of the feeds that we serve of a thing.
+func (v *view) feedOf(id, objectType, feed string) string {
+	if v.names.Token(id) != "" {
+		return id + "/" + feed
+	}
+	return v.names.Base + "/api/" + typeInPath(objectType) + "/" + feed + "?id=" + url.QueryEscape(id)
 }
 
 // feeds writes likes, replies, shares and, for collections, members.
@@ -310,8 +329,14 @@ func (v *view) feeds(w *writer, o *models.Object, items bool) {
 		w.key(name)
 		w.open('{')
 		// No displayName: Pumpa takes a collection that has one for complete.
-		w.text("url", v.feedURL(o, name))
+		address := v.feedURL(o, name)
+		w.text("url", address)
+		if !o.Local && o.AuthorID != 0 {
+			// Its own server knows of more than we do.
+			total = max(total, int64(o.Doc.Feeds[name].TotalItems))
+		}
 		w.number("totalItems", total)
+		proxiedFeed(w, name, address)
 		if items && write != nil {
 			w.key("items")
 			w.open('[')
@@ -349,6 +374,9 @@ func (v *view) feeds(w *writer, o *models.Object, items bool) {
 		w.key("pump_io")
 		w.open('{')
 		w.flag("shared", v.relations.Has(models.Shared, o.ID))
+		if !o.Local {
+			w.text("proxyURL", w.proxies.address(o.Doc.Links["self"].Href))
+		}
 		w.close('}')
 	}
 }
@@ -388,7 +416,10 @@ func properties(w *writer, d *vocab.Object) {
 }
 
 // embedded writes an object that has no row: as it was given.
-func (v *view) embedded(w *writer, o *vocab.Object) { plain(w, o) }
+func (v *view) embedded(w *writer, o *vocab.Object) {
+	w.proxies = v.proxies
+	plain(w, o)
+}
 
 // plain writes a document and everything that hangs off it.
 func plain(w *writer, d *vocab.Object) {
@@ -419,12 +450,17 @@ func plain(w *writer, d *vocab.Object) {
 		if n := d.Feeds[name].TotalItems; n > 0 {
 			w.number("totalItems", int64(n))
 		}
+		proxiedFeed(w, name, d.Feeds[name].URL)
 		w.close('}')
 	}
-	if d.FullImage != nil && vocab.IsActorType(d.Type) {
+	self := w.proxies.address(d.Links["self"].Href)
+	if original := vocab.IsActorType(d.Type) && d.FullImage != nil; original || self != "" {
 		w.key("pump_io")
 		w.open('{')
-		rendition(w, "fullImage", d.FullImage)
+		if original {
+			rendition(w, "fullImage", d.FullImage)
+		}
+		w.text("proxyURL", self)
 		w.close('}')
 	}
 	w.close('}')
@@ -473,6 +509,7 @@ func rendition(w *writer, name string, m *vocab.Media) {
 		w.raw("duration", raw)
 	}
 	extra(w, m.Extra)
+	proxied(w, m.URL)
 	w.close('}')
 }
 
@@ -486,11 +523,31 @@ func link(w *writer, rel string, l vocab.Link) {
 }
 
 // extra writes the members that no field names. They are in the order of their
-// names, so that the same thing is always the same bytes.
+// names, so that the same thing is always the same bytes. Those of ActivityPub
+// stand together in a member of their own.
 func extra(w *writer, m map[string]json.RawMessage) {
+	var twin []string
 	for _, iri := range sortedKeys(m) {
-		w.raw(bareName(iri), m[iri])
+		if strings.HasPrefix(iri, vocab.NSAS2) {
+			twin = append(twin, iri)
+		}
 	}
+	for _, iri := range sortedKeys(m) {
+		name := bareName(iri)
+		if strings.HasPrefix(iri, vocab.NSAS2) || len(twin) > 0 && name == twinMember {
+			continue
+		}
+		w.raw(name, m[iri])
+	}
+	if len(twin) == 0 {
+		return
+	}
+	w.key(twinMember)
+	w.open('{')
+	for _, iri := range twin {
+		w.raw(twinName(iri), m[iri])
+	}
+	w.close('}')
 }
 
 func sortedKeys[V any](m map[string]V) []string {

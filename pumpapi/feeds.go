@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -82,26 +83,66 @@ func (a *API) address(r *http.Request) string {
 	return a.names.Base + strings.TrimRight(r.URL.EscapedPath(), "/")
 }
 
+// feedAddress is [API.address] with the id of what the collection belongs to,
+// where that has no path of its own.
+func (a *API) feedAddress(r *http.Request) string {
+	address := a.address(r)
+	if id := queryID(r.URL); id != "" && pathValue(r, "uuid") == "" && pathValue(r, "nick") == "" {
+		address += "?id=" + url.QueryEscape(id)
+	}
+	return address
+}
+
 func (a *API) getInbox(part feedPart) handler {
 	return func(w http.ResponseWriter, r *http.Request, c *caller) error {
 		if err := a.isOwn(r, c); err != nil {
 			return err
 		}
-		return a.serveStream(w, r, c, c.actorID, models.Inbox, part)
+		return a.serveStream(w, r, c, a.streamOf(c.actorID, models.Inbox, part))
 	}
 }
 
 func (a *API) getFeed(part feedPart) handler {
 	return func(w http.ResponseWriter, r *http.Request, c *caller) error {
-		owner, err := a.account(r)
+		owner, err := a.owner(r, c)
 		if err != nil {
 			return err
 		}
-		return a.serveStream(w, r, c, owner.ID, models.Outbox, part)
+		if !owner.Local {
+			return a.serveKnown(w, r, c, owner, part)
+		}
+		return a.serveStream(w, r, c, a.streamOf(owner.ID, models.Outbox, part))
 	}
 }
 
-func (a *API) serveStream(w http.ResponseWriter, r *http.Request, c *caller, ownerID int64, s models.Stream, part feedPart) error {
+// streamFeed is a stream on its way to a client.
+type streamFeed struct {
+	// owner is whose it is, 0 where it is nobody's.
+	owner  int64
+	stream models.Stream
+	part   models.Part
+	// title is followed by the name of the owner, if there is one.
+	title string
+	read  func(context.Context, models.Viewer, models.Page) ([]models.Item, int, error)
+	// search reads those items in which what is looked for occurs; nil where
+	// nothing can be looked for.
+	search func(context.Context, models.Viewer, models.Search, models.Page) ([]models.Item, error)
+}
+
+func (a *API) streamOf(owner int64, s models.Stream, part feedPart) streamFeed {
+	return streamFeed{owner: owner, stream: s, part: part.part, title: part.title,
+		read: func(ctx context.Context, viewer models.Viewer, p models.Page) ([]models.Item, int, error) {
+			return a.db.StreamPage(ctx, owner, s, part.part, viewer, p)
+		},
+		search: func(ctx context.Context, viewer models.Viewer, search models.Search, p models.Page) ([]models.Item, error) {
+			return a.db.SearchStream(ctx, owner, s, part.part, viewer, search, p)
+		}}
+}
+
+func (a *API) serveStream(w http.ResponseWriter, r *http.Request, c *caller, s streamFeed) error {
+	if a.live && wantsEvents(r) {
+		return a.serveEvents(w, r, c, s)
+	}
 	args, err := readArguments(r.URL)
 	if err != nil {
 		return err
@@ -112,15 +153,18 @@ func (a *API) serveStream(w http.ResponseWriter, r *http.Request, c *caller, own
 		if err != nil {
 			return 0, err
 		}
-		return a.db.PositionOf(ctx, ownerID, s, activity)
+		return a.db.PositionOf(ctx, s.owner, s.stream, activity)
 	})
 	if errors.Is(err, models.ErrNotFound) {
-		return refuse(http.StatusBadRequest, "id '%s' not found in stream '%s'", args.before+args.since, streamName(pathValue(r, "nick"), s, part))
+		return args.unplaced(r)
 	}
 	if err != nil {
 		return err
 	}
-	items, total, err := a.db.StreamPage(ctx, ownerID, s, part.part, c.viewer(), page)
+	if s.search == nil {
+		args.q = ""
+	}
+	items, total, err := s.page(ctx, c.viewer(), args, page)
 	if err != nil {
 		return err
 	}
@@ -135,53 +179,62 @@ func (a *API) serveStream(w http.ResponseWriter, r *http.Request, c *caller, own
 			v.relate(ref.ID, item.Relations)
 		}
 	}
-	v.mentioned.add(ownerID)
+	v.mentioned.add(s.owner)
 	if err := v.load(ctx, activities, nil, nil); err != nil {
 		return err
 	}
-	owner := v.actors[ownerID]
-	if owner == nil {
+	owner := v.actors[s.owner]
+	if owner == nil && s.owner != 0 {
 		return refuse(http.StatusNotFound, "No such 'user' with id '%s'", pathValue(r, "nick"))
 	}
 	address := a.address(r)
-	answer(w, r, func(out *writer) {
-		out.open('{')
-		out.text("displayName", part.title+nameOf(owner))
-		out.raw("objectTypes", []byte(`["activity"]`))
-		out.text("url", address)
-		out.number("totalItems", int64(total))
-		out.key("links")
-		out.open('{')
-		link(out, "first", vocab.Link{Href: address})
-		link(out, "self", vocab.Link{Href: address})
-		if n := len(activities); n > 0 {
-			pageLinks(out, address, activities[0].Doc.ID, activities[n-1].Doc.ID, args.more(n, total))
-		}
-		out.close('}')
-		out.key("items")
-		out.open('[')
-		for _, activity := range activities {
-			v.activity(out, activity)
-		}
-		out.close(']')
-		out.key("author")
-		v.person(out, owner.ID, owner.Doc, false)
-		out.close('}')
-	})
+	if s.stream == models.Inbox {
+		address = a.feedAddress(r)
+	}
+	answer(w, r, func(out *writer) { v.stream(out, s, owner, address, activities, total, args) })
 	return nil
 }
 
-func streamName(nick string, s models.Stream, part feedPart) string {
-	name := "inbox"
-	if s == models.Outbox {
-		name = "outbox"
+// stream writes a page of a stream.
+func (v *view) stream(out *writer, s streamFeed, owner *models.Actor, address string, activities []*models.Activity, total int, args arguments) {
+	title := s.title
+	if owner != nil {
+		title += nameOf(owner)
 	}
-	return "user:" + nick + ":" + name + strings.ReplaceAll(part.path, "/", ":")
+	out.open('{')
+	out.text("displayName", title)
+	out.raw("objectTypes", []byte(`["activity"]`))
+	out.text("url", address)
+	if args.q == "" {
+		out.number("totalItems", int64(total))
+	}
+	out.key("links")
+	out.open('{')
+	link(out, "first", vocab.Link{Href: address + args.onlyQuery()})
+	link(out, "self", vocab.Link{Href: address + args.onlyQuery()})
+	if n := len(activities); n > 0 {
+		searchLinks(out, address, args.andQuery(), activities[0].Doc.ID, activities[n-1].Doc.ID, args.more(n, total))
+	}
+	out.close('}')
+	out.key("items")
+	out.open('[')
+	for _, activity := range activities {
+		v.activity(out, activity)
+	}
+	out.close(']')
+	if owner != nil {
+		out.key("author")
+		v.person(out, owner.ID, owner.Doc, false)
+	}
+	out.close('}')
 }
 
 func nameOf(a *models.Actor) string {
-	if a.Doc.DisplayName != "" {
+	switch {
+	case a.Doc.DisplayName != "":
 		return a.Doc.DisplayName
+	case a.Nickname == "" && a.Type == vocab.TypeGroup:
+		return "a group"
 	}
 	return a.Nickname
 }
@@ -198,6 +251,9 @@ func (a *API) postFeed(part feedPart) handler {
 		}
 		activity, err := DecodeActivity(data)
 		if err != nil {
+			return err
+		}
+		if err := a.useAvatar(r.Context(), c, activity); err != nil {
 			return err
 		}
 		s := a.submission(c, activity, r.Header.Get("Content-Type"), data)
@@ -225,7 +281,7 @@ func onlyClass(ok bool, text string) error {
 // submission is an activity as the bridge takes it from this network.
 func (a *API) submission(c *caller, activity *vocab.Activity, contentType string, data []byte) bridge.Submission {
 	return bridge.Submission{
-		ActorID: c.actorID, Activity: activity, Network: Network, Verified: "oauth1", ContentType: contentType, Original: data,
+		ActorID: c.actorID, Activity: activity, Network: Network, Verified: c.verified(), ContentType: contentType, Original: data,
 		Generator: generator(c.client), Within: a.rememberWrite(c),
 	}
 }

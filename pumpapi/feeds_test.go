@@ -154,6 +154,11 @@ func feedsOf(ann *visitor) []string {
 	foreign := ann.act(doc{"verb": "post", "object": doc{"objectType": "note", "id": "https://x.example/?a=1&b=2", "content": "x"}, "to": []doc{public}}).doc("object")
 	feeds := []string{"/api/users", note.text("likes.url"), note.text("replies.url"), note.text("shares.url"), list.text("members.url"),
 		foreign.text("likes.url"), foreign.text("replies.url"), foreign.text("shares.url")}
+	group := ann.act(doc{"verb": "create", "to": []doc{public}, "object": doc{"objectType": "group", "displayName": "Guild"}}).doc("object")
+	named := ann.act(doc{"verb": "create", "to": []doc{public}, "object": doc{"objectType": "group", "id": "tag:x.example,2013:guild", "displayName": "Guild"}}).doc("object")
+	feeds = append(feeds, group.text("members.url"), group.text("documents.url"), group.text("links.activity-inbox.href"),
+		named.text("members.url"), named.text("documents.url"), named.text("links.activity-inbox.href"),
+		"/api/public/feed", "/api/public/feed/major", "/api/public/feed/minor")
 	for _, part := range []string{"/inbox", "/inbox/major", "/inbox/minor", "/inbox/direct", "/inbox/direct/major", "/inbox/direct/minor",
 		"/feed", "/feed/major", "/feed/minor", "/followers", "/following", "/favorites", "/lists/person", "/uploads"} {
 		feeds = append(feeds, ann.user(part))
@@ -165,6 +170,7 @@ func TestArgumentsOfFeeds(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})
 	ann := s.person("ann")
+	long := strings.Repeat("x", 501)
 	const (
 		count  = "Count must be between 0 and 200"
 		offset = "Offset must be an integer greater than or equal to zero"
@@ -177,6 +183,7 @@ func TestArgumentsOfFeeds(t *testing.T) {
 		{"before=a&since=b", "Can't have both 'before' and 'since' parameters"},
 		{"before=a&offset=0", "Can't have both 'before' and 'offset' parameters"},
 		{"since=a&offset=0", "Can't have both 'since' and 'offset' parameters"},
+		{"q=" + long, "q must have at most 500 bytes"},
 	}
 	for _, feed := range feedsOf(ann) {
 		feed = strings.TrimPrefix(feed, home)
@@ -211,12 +218,33 @@ func TestUnknownPlaceInAFeed(t *testing.T) {
 			}
 		}
 	}
-	// choqok asks since the last one that it knows, who may have left the list
-	// meanwhile. pump.io fails there; here it gets the first page.
 	bob.follow(ann)
 	note := ann.note("hello", public)
 	bob.act(doc{"verb": "like", "object": note.ref()})
-	for path, want := range map[string]string{"/api/user/ann/followers": bob.id(), note.text("likes.url"): bob.id(), "/api/user/bob/favorites": note.id()} {
+	bob.act(doc{"verb": "share", "object": note.ref()})
+	other := bob.act(doc{"verb": "post", "object": doc{"objectType": "comment", "content": "x", "inReplyTo": ann.note("another", public).ref()}}).doc("object")
+	list := ann.act(doc{"verb": "create", "object": doc{"objectType": "collection", "objectTypes": []string{"person"}, "displayName": "Pals"}}).doc("object")
+	group := ann.act(doc{"verb": "create", "to": []doc{public}, "object": doc{"objectType": "group", "displayName": "Guild"}}).doc("object")
+	inside := func(d doc) string { return strings.ReplaceAll(strings.TrimPrefix(d.id(), home+"/api/"), "/", ":") }
+	for path, name := range map[string]string{
+		"/api/user/ann/followers": "user:ann:followers", "/api/user/ann/lists/person": "user:ann:lists:person", "/api/user/ann/uploads": "user:ann:uploads",
+		note.text("likes.url"): inside(note) + ":likes", note.text("replies.url"): inside(note) + ":replies", note.text("shares.url"): inside(note) + ":shares",
+		list.text("members.url"): inside(list) + ":members", group.text("members.url"): inside(group) + ":members",
+		group.text("documents.url"): inside(group) + ":documents", group.id() + "/inbox": inside(group) + ":inbox", "/api/users": "users",
+		"/api/public/feed": "public", "/api/public/feed/major": "public:major",
+	} {
+		for _, id := range []string{"acct:carl@pump.example", "x", elsewhere, other.id(), list.id()} {
+			if path == "/api/user/ann/lists/person" && id == list.id() || strings.HasPrefix(path, "/api/public/feed") && id == elsewhere {
+				continue // that is where it stands
+			}
+			for _, argument := range []string{"before", "since"} {
+				ann.get(path+"?"+argument+"="+id).refused(400, "id '"+id+"' not found in stream '"+name+"'")
+			}
+		}
+	}
+	// choqok asks since the last one that it knows, who may have left the list
+	// meanwhile. pump.io fails there; here it gets the first page.
+	for path, want := range map[string]string{"/api/user/bob/following": ann.id(), "/api/user/bob/favorites": note.id()} {
 		for _, query := range []string{"?since=acct:carl@pump.example", "?before=acct:nobody@x.example", "?since=" + elsewhere, "?before=x"} {
 			page := ann.get(path + query).ok()
 			if got := column(page.docs("items"), "id"); !slices.Equal(got, []string{want}) {
@@ -246,17 +274,17 @@ func TestPeopleFeeds(t *testing.T) {
 		for path, title := range map[string]string{"/api/user/ann/followers": "Followers for ann", "/api/user/ann/following": "Following for ann",
 			note.text("likes.url"): "People who like a note", note.text("shares.url"): "Shares of a note"} {
 			path = strings.TrimPrefix(path, home)
-			tests := []struct{ query, want, next string }{
-				{"", "eve dave carl bob", ""},
-				{"?count=200&offset=0", "eve dave carl bob", ""}, // as Dianara asks
-				{"?count=3", "eve dave carl", "carl"},
-				{"?count=3&before=acct:carl@pump.example", "bob", ""},
-				{"?count=1&since=acct:bob@pump.example", "carl", "carl"},
-				{"?since=acct:eve@pump.example", "", ""},
-				{"?count=2&offset=1", "dave carl", "carl"},
+			tests := []struct{ query, want, next, self string }{
+				{"", "eve dave carl bob", "", "?offset=0&count=20"},
+				{"?count=200&offset=0", "eve dave carl bob", "", "?offset=0&count=200"}, // as Dianara asks
+				{"?count=3", "eve dave carl", "carl", "?offset=0&count=3"},
+				{"?count=3&before=acct:carl@pump.example", "bob", "", "?before=acct%3Acarl%40pump.example&count=3"},
+				{"?count=1&since=acct:bob@pump.example", "carl", "carl", "?since=acct%3Abob%40pump.example&count=1"},
+				{"?since=acct:eve@pump.example", "", "", "?since=acct%3Aeve%40pump.example&count=20"},
+				{"?count=2&offset=1", "dave carl", "carl", "?offset=1&count=2"},
 				// People are named in many ways.
-				{"?before=" + home + "/api/user/carl/profile", "bob", ""},
-				{"?before=acct:CARL@pump.example", "bob", ""},
+				{"?before=" + home + "/api/user/carl/profile", "bob", "", "?before=" + url.QueryEscape(home+"/api/user/carl/profile") + "&count=20"},
+				{"?before=acct:CARL@pump.example", "bob", "", "?before=acct%3ACARL%40pump.example&count=20"},
 			}
 			for _, tt := range tests {
 				page := ann.get(path + tt.query).ok()
@@ -267,8 +295,12 @@ func TestPeopleFeeds(t *testing.T) {
 				if tt.next != "" {
 					next = home + path + "?before=" + url.QueryEscape("acct:"+tt.next+"@pump.example")
 				}
-				page.has(t, map[string]any{"displayName": title, "url": home + path, "totalItems": 4.0, "objectTypes.0": "person",
-					"links.self.href": home + path, "links.current.href": home + path, "links.next.href": next})
+				page.has(t, map[string]any{"displayName": title, "url": home + path, "totalItems": 4.0, "objectTypes.0": "person", "links.next.href": next})
+				if path == strings.TrimPrefix(note.text("shares.url"), home) { // which is a feed of things
+					page.has(t, map[string]any{"links.first.href": home + path, "links.self.href": home + path, "links.current": nil})
+				} else {
+					page.has(t, map[string]any{"links.current.href": home + path, "links.self.href": home + path + tt.self})
+				}
 			}
 			first := ann.get(path).ok()
 			first.has(t, map[string]any{"items.0.id": "acct:eve@pump.example", "items.0.objectType": "person", "items.0.pump_io.followed": true,

@@ -18,7 +18,12 @@ type fragments struct {
 	cache *otter.Cache[fragmentKey, []byte]
 }
 
-type fragmentKey struct{ id, version int64 }
+// fragmentKey is a row, a version of it, and whether what lies elsewhere is shown
+// with addresses here: people with an account are shown those, the same to all.
+type fragmentKey struct {
+	id, version int64
+	proxied     bool
+}
 
 func newFragments() (*fragments, error) {
 	cache, err := otter.New(&otter.Options[fragmentKey, []byte]{
@@ -35,12 +40,15 @@ func newFragments() (*fragments, error) {
 // least.
 func (f *fragments) write(w *writer, id, version int64, write func()) {
 	w.separate()
-	key := fragmentKey{id, version}
+	key := fragmentKey{id, version, w.proxies != nil}
 	if kept, ok := f.cache.GetIfPresent(key); ok {
 		w.b = append(w.b, kept...)
 		return
 	}
-	start := len(w.b)
+	start, misses := len(w.b), w.proxies.misses()
 	write()
+	if w.proxies.misses() > misses {
+		return // it will be written again
+	}
 	f.cache.Set(key, append([]byte(nil), w.b[start:]...))
 }

@@ -10,7 +10,12 @@ import (
 // writer writes JSON by appending to a buffer. A page of a stream is some
 // hundred small objects made of strings that are known to be valid; encoding
 // them by reflection would cost more than reading them from the database.
-type writer struct{ b []byte }
+type writer struct {
+	b []byte
+	// proxies are the addresses here of what lies elsewhere, as the answer shows
+	// it; see [render].
+	proxies *proxying
+}
 
 // separate writes a comma where one is needed.
 func (w *writer) separate() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"manifold/bridge"
 	"manifold/models"
@@ -65,8 +64,13 @@ func (a *API) maySee(ctx context.Context, c *caller, o *models.Object) error {
 }
 
 func (a *API) getObject(w http.ResponseWriter, r *http.Request, c *caller) error {
-	if t := pathValue(r, "type"); t == vocab.TypeGroup || t == vocab.TypePerson {
-		return a.getActor(w, r, c)
+	if vocab.IsActorType(pathValue(r, "type")) {
+		if actor, err := a.actor(r, c); err != nil || actor != nil {
+			if err != nil {
+				return err
+			}
+			return a.answerActor(w, r, c, actor)
+		}
 	}
 	o, err := a.object(r, c)
 	if err != nil {
@@ -76,42 +80,6 @@ func (a *API) getObject(w http.ResponseWriter, r *http.Request, c *caller) error
 		return refuse(http.StatusGone, "Deleted")
 	}
 	return a.answerObject(w, r, c, o)
-}
-
-// getActor serves a group by its id.
-func (a *API) getActor(w http.ResponseWriter, r *http.Request, c *caller) error {
-	objectType, iri, err := a.objectIRI(r)
-	if err != nil {
-		return err
-	}
-	actor, err := a.db.ActorByIRI(r.Context(), iri)
-	if errors.Is(err, models.ErrNotFound) || err == nil && actor.Type != objectType {
-		return refuse(http.StatusNotFound, "Can't find a %s with ID = %s", objectType, iri)
-	}
-	if err != nil {
-		return err
-	}
-	if actor.State == models.Deleted {
-		return refuse(http.StatusGone, "Deleted")
-	}
-	if actor.ActivityID != 0 && actor.AuthorID != c.actorID {
-		ok, err := a.db.MaySeeActivity(r.Context(), c.viewer(), actor.ActivityID)
-		if err != nil {
-			return err
-		}
-		if !ok && c.client == nil && c.actorID == 0 {
-			return refuse(http.StatusUnauthorized, "Not logged in.")
-		}
-		if !ok {
-			return refuse(http.StatusForbidden, "Only the author and recipients can view this object.")
-		}
-	}
-	v := a.newView(c.viewer())
-	if err := v.load(r.Context(), nil, nil, []int64{actor.ID, actor.AuthorID}); err != nil {
-		return err
-	}
-	answer(w, r, func(out *writer) { v.person(out, actor.ID, actor.Doc, true) })
-	return nil
 }
 
 func (a *API) answerObject(w http.ResponseWriter, r *http.Request, c *caller, o *models.Object) error {
@@ -125,10 +93,29 @@ func (a *API) answerObject(w http.ResponseWriter, r *http.Request, c *caller, o 
 
 // putObject changes what the body gives.
 func (a *API) putObject(w http.ResponseWriter, r *http.Request, c *caller) error {
+	if vocab.IsActorType(pathValue(r, "type")) {
+		if actor, err := a.actor(r, c); err != nil || actor != nil {
+			if err != nil {
+				return err
+			}
+			return a.putActor(w, r, c, actor)
+		}
+	}
 	o, err := a.authored(r, c)
 	if err != nil {
 		return err
 	}
+	if err := a.update(w, r, c, o.Doc); err != nil {
+		return err
+	}
+	if o, err = a.db.Object(r.Context(), o.ID); err != nil {
+		return err
+	}
+	return a.answerObject(w, r, c, o)
+}
+
+// update has the caller update a thing by the body of the request.
+func (a *API) update(w http.ResponseWriter, r *http.Request, c *caller, doc *vocab.Object) error {
 	data, err := body(w, r)
 	if err != nil {
 		return err
@@ -138,31 +125,45 @@ func (a *API) putObject(w http.ResponseWriter, r *http.Request, c *caller) error
 		return err
 	}
 	switch {
-	case patch.ID != "" && patch.ID != o.Doc.ID:
+	case patch.ID != "" && patch.ID != doc.ID:
 		return refuse(http.StatusBadRequest, "The id of an object cannot be changed.")
-	case patch.Type != "" && patch.Type != o.Doc.Type:
+	case patch.Type != "" && patch.Type != doc.Type:
 		return refuse(http.StatusBadRequest, "The objectType of an object cannot be changed.")
 	}
-	patch.ID, patch.Type = o.Doc.ID, o.Doc.Type
-	if _, err := a.bridge.Post(r.Context(), a.submission(c, &vocab.Activity{Verb: vocab.VerbUpdate, Object: patch}, r.Header.Get("Content-Type"), data)); err != nil {
-		return err
-	}
-	if o, err = a.db.Object(r.Context(), o.ID); err != nil {
-		return err
-	}
-	return a.answerObject(w, r, c, o)
+	patch.ID, patch.Type = doc.ID, doc.Type
+	_, err = a.bridge.Post(r.Context(), a.submission(c, &vocab.Activity{Verb: vocab.VerbUpdate, Object: patch}, r.Header.Get("Content-Type"), data))
+	return err
 }
 
 func (a *API) deleteObject(w http.ResponseWriter, r *http.Request, c *caller) error {
-	o, err := a.authored(r, c)
-	if err != nil {
-		return err
+	var doc *vocab.Object
+	if vocab.IsActorType(pathValue(r, "type")) {
+		actor, err := a.actor(r, c)
+		switch {
+		case err != nil:
+			return err
+		case actor != nil && !mayChange(c, actor):
+			return notAuthor()
+		case actor != nil:
+			doc = actor.Doc
+		}
 	}
-	if _, err := a.bridge.Post(r.Context(), a.submission(c, &vocab.Activity{Verb: vocab.VerbDelete, Object: o.Doc.Ref()}, "", nil)); err != nil {
+	if doc == nil {
+		o, err := a.authored(r, c)
+		if err != nil {
+			return err
+		}
+		doc = o.Doc
+	}
+	if _, err := a.bridge.Post(r.Context(), a.submission(c, &vocab.Activity{Verb: vocab.VerbDelete, Object: doc.Ref()}, "", nil)); err != nil {
 		return err
 	}
 	text(w, r, "Deleted")
 	return nil
+}
+
+func notAuthor() error {
+	return refuse(http.StatusForbidden, "Only the author can modify this object.")
 }
 
 // authored returns the object that a request is about, if the caller wrote it.
@@ -172,7 +173,7 @@ func (a *API) authored(r *http.Request, c *caller) (*models.Object, error) {
 		return nil, err
 	}
 	if o.AuthorID != c.actorID {
-		return nil, refuse(http.StatusForbidden, "Only the author can modify this object.")
+		return nil, notAuthor()
 	}
 	if !o.Deleted.IsZero() {
 		return nil, refuse(http.StatusGone, "Deleted")
@@ -194,7 +195,7 @@ func (a *API) reactions(w http.ResponseWriter, r *http.Request, c *caller, kind 
 		return err
 	}
 	return a.servePeople(w, r, c, people{
-		title: title + titleOf(o), total: total(o),
+		title: title + titleOf(o), total: total(o), things: kind == models.Shared,
 		edges: func(p models.Page) ([]models.Edge, error) { return a.db.EdgesTo(r.Context(), kind, o.ID, p) },
 		end:   func(e models.Edge) int64 { return e.ActorID },
 		edge:  func(ctx context.Context, id int64) (*models.Edge, error) { return a.db.Edge(ctx, kind, id, o.ID) },
@@ -221,6 +222,11 @@ type things struct {
 	count *int
 	owner *models.Actor
 	write func(*view, *writer, *models.Object)
+	// search reads those in which what is looked for occurs; nil where nothing can
+	// be looked for.
+	search func(models.Search, models.Page) ([]*models.Object, error)
+	// lenient answers an id that is not in the collection with its first page.
+	lenient bool
 }
 
 func (a *API) serveThings(w http.ResponseWriter, r *http.Request, c *caller, t things) error {
@@ -230,13 +236,18 @@ func (a *API) serveThings(w http.ResponseWriter, r *http.Request, c *caller, t t
 	}
 	ctx := r.Context()
 	page, err := args.page(ctx, t.find)
-	if errors.Is(err, models.ErrNotFound) {
-		// As with people: an id that has left the collection gives the first page.
+	switch {
+	case errors.Is(err, models.ErrNotFound) && t.lenient:
 		page, args.before, args.since = models.Page{Count: args.count}, "", ""
-	} else if err != nil {
+	case errors.Is(err, models.ErrNotFound):
+		return args.unplaced(r)
+	case err != nil:
 		return err
 	}
-	objects, err := t.list(page)
+	if t.search == nil {
+		args.q = ""
+	}
+	objects, err := t.page(args, page)
 	if err != nil {
 		return err
 	}
@@ -251,45 +262,32 @@ func (a *API) serveThings(w http.ResponseWriter, r *http.Request, c *caller, t t
 	if err := v.load(ctx, nil, objects, actors); err != nil {
 		return err
 	}
-	address := a.address(r)
-	if id := queryID(r.URL); id != "" {
-		address += "?id=" + url.QueryEscape(id)
+	f := frame{title: t.title, types: t.types, total: t.total, owner: t.owner, args: args, count: len(objects)}
+	if n := len(objects); n > 0 {
+		f.first, f.last = objects[0].Doc.ID, objects[n-1].Doc.ID
 	}
 	answer(w, r, func(out *writer) {
-		out.open('{')
-		out.text("displayName", t.title)
-		out.text("url", address)
-		texts(out, "objectTypes", t.types)
-		out.number("totalItems", t.total)
-		out.key("links")
-		out.open('{')
-		link(out, "first", vocab.Link{Href: address})
-		link(out, "self", vocab.Link{Href: address})
-		if n := len(objects); n > 0 {
-			pageLinks(out, address, objects[0].Doc.ID, objects[n-1].Doc.ID, args.more(n, int(t.total)))
-		}
-		out.close('}')
-		out.key("items")
-		out.open('[')
-		for _, o := range objects {
-			t.write(v, out, o)
-		}
-		out.close(']')
-		if t.owner != nil {
-			out.key("author")
-			v.person(out, t.owner.ID, t.owner.Doc, false)
-		}
-		out.close('}')
+		v.frame(out, a.feedAddress(r), f, func() {
+			for _, o := range objects {
+				t.write(v, out, o)
+			}
+		})
 	})
 	return nil
 }
 
-func (a *API) objectPosition(ctx context.Context, id string) (int64, error) {
-	o, err := a.db.ObjectByIRI(ctx, id)
-	if err != nil {
-		return 0, err
+// placed returns the position of an object among others of which it must be one.
+func (a *API) placed(among func(*models.Object) bool) func(context.Context, string) (int64, error) {
+	return func(ctx context.Context, id string) (int64, error) {
+		o, err := a.db.ObjectByIRI(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		if !among(o) {
+			return 0, models.ErrNotFound
+		}
+		return o.Position, nil
 	}
-	return o.Position, nil
 }
 
 func whole(v *view, w *writer, o *models.Object) { v.object(w, o, false) }
@@ -300,21 +298,27 @@ func (a *API) getReplies(w http.ResponseWriter, r *http.Request, c *caller) erro
 		return err
 	}
 	return a.serveThings(w, r, c, things{
-		title: "Replies to " + titleOf(o), total: o.Counts.Replies, find: a.objectPosition,
+		title: "Replies to " + titleOf(o), total: o.Counts.Replies,
+		find:  a.placed(func(reply *models.Object) bool { return reply.ParentID == o.ID }),
 		list:  func(p models.Page) ([]*models.Object, error) { return a.db.Replies(r.Context(), o.ID, c.viewer(), p) },
 		write: func(v *view, w *writer, o *models.Object) { v.reply(w, o) },
 	})
 }
 
 func (a *API) getFavorites(w http.ResponseWriter, r *http.Request, c *caller) error {
-	owner, err := a.account(r)
+	owner, err := a.owner(r, c)
 	if err != nil {
 		return err
 	}
 	return a.serveThings(w, r, c, things{
 		title: "Things that " + nameOf(owner) + " has favorited", total: owner.Counts.Favorites, owner: owner, write: whole,
+		// choqok asks since the last one that it knows of, which may be liked no more.
+		lenient: true,
 		list: func(p models.Page) ([]*models.Object, error) {
 			return a.db.LikedObjects(r.Context(), owner.ID, c.viewer(), p)
+		},
+		search: func(s models.Search, p models.Page) ([]*models.Object, error) {
+			return a.db.SearchLikes(r.Context(), owner.ID, c.viewer(), s, p)
 		},
 		find: func(ctx context.Context, id string) (int64, error) {
 			o, err := a.db.ObjectByIRI(ctx, id)
@@ -328,82 +332,4 @@ func (a *API) getFavorites(w http.ResponseWriter, r *http.Request, c *caller) er
 			return e.Position, nil
 		},
 	})
-}
-
-func (a *API) getLists(w http.ResponseWriter, r *http.Request, c *caller) error {
-	owner, err := a.account(r)
-	if err != nil {
-		return err
-	}
-	listOf := pathValue(r, "type")
-	if !bridge.KnownType(listOf) {
-		return refuse(http.StatusNotFound, "Unknown type: %s", listOf)
-	}
-	total := owner.Counts.Lists
-	if listOf != vocab.TypePerson {
-		total = 0
-	}
-	return a.serveThings(w, r, c, things{
-		title: "Collections of " + listOf + "s for " + nameOf(owner), types: []string{vocab.TypeCollection}, total: total, owner: owner,
-		list: func(p models.Page) ([]*models.Object, error) {
-			return a.db.Lists(r.Context(), owner.ID, listOf, c.viewer(), p)
-		},
-		find: a.objectPosition, write: whole,
-	})
-}
-
-// getMembers lists who is in a list.
-func (a *API) getMembers(w http.ResponseWriter, r *http.Request, c *caller) error {
-	list, err := a.object(r, c)
-	if err != nil {
-		return err
-	}
-	if !list.Deleted.IsZero() {
-		return refuse(http.StatusGone, "Deleted")
-	}
-	owner, err := a.db.Actor(r.Context(), list.AuthorID)
-	if err != nil {
-		return err
-	}
-	if owner.ID != c.actorID {
-		// Whoever may know that there is a list need not know who is on it.
-		return refuse(http.StatusForbidden, "Only the author can view the members of a list.")
-	}
-	return a.servePeople(w, r, c, people{
-		title: "Members of " + titleOf(list) + " by " + nameOf(owner), total: list.Counts.Members, owner: owner,
-		edges: func(p models.Page) ([]models.Edge, error) {
-			return a.db.EdgesTo(r.Context(), models.MemberOf, list.ID, p)
-		},
-		end: func(e models.Edge) int64 { return e.ActorID },
-		edge: func(ctx context.Context, id int64) (*models.Edge, error) {
-			return a.db.Edge(ctx, models.MemberOf, id, list.ID)
-		},
-	})
-}
-
-// postMembers adds somebody to a list.
-func (a *API) postMembers(w http.ResponseWriter, r *http.Request, c *caller) error {
-	list, err := a.authored(r, c)
-	if err != nil {
-		return err
-	}
-	data, err := body(w, r)
-	if err != nil {
-		return err
-	}
-	member, err := DecodeObject(data)
-	if err != nil {
-		return err
-	}
-	result, err := a.bridge.Post(r.Context(), a.submission(c, &vocab.Activity{Verb: vocab.VerbAdd, Object: member, Target: list.Doc.Ref()},
-		r.Header.Get("Content-Type"), data))
-	if err != nil {
-		return err
-	}
-	v := a.newView(c.viewer())
-	if err := v.load(r.Context(), []*models.Activity{result.Activity}, nil, nil); err != nil {
-		return err
-	}
-	answer(w, r, func(out *writer) { v.acted(out, result.Activity) })
-	return nil
 }

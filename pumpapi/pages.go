@@ -2,6 +2,7 @@ package pumpapi
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -14,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"manifold/bridge"
 	"manifold/models"
 	"manifold/pumpapi/oauth1"
 )
@@ -29,12 +29,15 @@ const (
 	formCookie = "manifold_form"
 )
 
-// pages are what people see in their browser when a program asks to act for
-// them. They work without JavaScript.
+// pages are what people see in their browser: where they log in, look after
+// their account, and decide whether a program may act for them. They work without
+// JavaScript.
 type pages struct {
 	a         *API
 	templates *template.Template
 	style     []byte
+	// base is the path of the public address, "" where it has none.
+	base string
 }
 
 func newPages(a *API) (*pages, error) {
@@ -42,21 +45,48 @@ func newPages(a *API) (*pages, error) {
 	if err != nil {
 		return nil, err
 	}
+	base, err := url.Parse(a.names.Base)
+	if err != nil {
+		return nil, err
+	}
 	style, err := templateFiles.ReadFile("templates/style.css")
-	return &pages{a, t, style}, err
+	return &pages{a, t, style, base.EscapedPath()}, err
 }
 
-// page is what the templates show.
+// page is what the templates show. Addresses in it begin below Base.
 type page struct {
-	Site, Title string
-	// Problem says what was wrong with what the person entered.
-	Problem string
+	Site, Base, Title string
+	// Problem says what was wrong with what the person entered, Notice what was
+	// done.
+	Problem, Notice string
 	// Token is the request that is to be allowed, Form proves that the form was
 	// made for this browser.
 	Token, Form, Verifier string
 	// Program asks, on behalf of the person Nickname.
 	Program, Nickname string
+	// Action is where a form that several pages share leads, Hidden what it brings
+	// along.
+	Action string
+	Hidden []hiddenField
+	// May lists what a program is to be allowed.
+	May []string
+	// Continue is the path to go on to.
+	Continue string
+	// Address is what somebody entered: of mail, or of an account elsewhere.
+	Address string
+	// CanRegister, CanRecover and CanComeFromElsewhere tell what else there is than
+	// to log in; NeedsAddress says that no account is made without one of mail.
+	CanRegister, CanRecover, CanComeFromElsewhere, NeedsAddress bool
+	// Invitation is the code that somebody came with, where NeedsInvitation says
+	// that no account is made without.
+	Invitation      string
+	NeedsInvitation bool
+	// Programs can act for the person.
+	Programs []programLine
 }
+
+// hiddenField is what a form sends that nobody fills in.
+type hiddenField struct{ Name, Value string }
 
 func (p *pages) getStyle(w http.ResponseWriter, r *http.Request, _ *caller) error {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
@@ -68,14 +98,20 @@ func (p *pages) getStyle(w http.ResponseWriter, r *http.Request, _ *caller) erro
 // show sends a page. callback is where a form on it may lead besides this
 // server, since browsers hold a redirect after a form to the same policy.
 func (p *pages) show(w http.ResponseWriter, status int, name string, v page, callback string) error {
-	v.Site = p.a.bridge.SiteName()
-	var b bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&b, name, v); err != nil {
-		return err
-	}
 	action := "'self'"
 	if u, err := url.Parse(callback); err == nil && plainHost(u.Host) {
 		action += " " + u.Scheme + "://" + u.Host
+	}
+	return p.showLeadingTo(w, status, name, v, action)
+}
+
+// showLeadingTo is show for forms that lead where a source list of a policy says
+// (CSP 3, form-action).
+func (p *pages) showLeadingTo(w http.ResponseWriter, status int, name string, v page, action string) error {
+	v.Site, v.Base = p.a.bridge.SiteName(), p.base
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, name, v); err != nil {
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -132,7 +168,8 @@ func (p *pages) getAuthorize(w http.ResponseWriter, r *http.Request, _ *caller) 
 
 func (p *pages) showLogin(w http.ResponseWriter, r *http.Request, status int, t *models.RequestToken, client *models.Client, problem string) error {
 	return p.show(w, status, "login.html", page{Title: "Log in", Problem: problem, Token: t.Token, Form: p.form(w, r),
-		Program: programName(client), Nickname: r.PostForm.Get("username")}, t.Callback)
+		Program: programName(client), Nickname: r.PostForm.Get("username"), CanRecover: p.canRecover(), Action: "/oauth/authorize",
+		Hidden: []hiddenField{{"oauth_token", t.Token}}}, t.Callback)
 }
 
 func (p *pages) showDecision(w http.ResponseWriter, r *http.Request, t *models.RequestToken, client *models.Client, account *models.Account) error {
@@ -147,19 +184,30 @@ func programName(c *models.Client) string {
 	return c.ApplicationName
 }
 
-// postAuthorize takes a login, a decision, or the wish to be somebody else.
-func (p *pages) postAuthorize(w http.ResponseWriter, r *http.Request, _ *caller) error {
+// readForm reads what a form on a page sends. Where it cannot be read, form is
+// nil and the browser has been told so.
+func (p *pages) readForm(w http.ResponseWriter, r *http.Request) (form url.Values, err error) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	if err := r.ParseForm(); err != nil {
-		return p.problem(w, http.StatusBadRequest, "This does not work", "The form could not be read.")
+		return nil, p.problem(w, http.StatusBadRequest, "This does not work", "The form could not be read.")
 	}
-	form := r.PostForm
+	return r.PostForm, nil
+}
+
+const foreignForm = "The form was not made for this browser, or its cookie is gone. Please try again."
+
+// postAuthorize takes a login, a decision, or the wish to be somebody else.
+func (p *pages) postAuthorize(w http.ResponseWriter, r *http.Request, _ *caller) error {
+	form, err := p.readForm(w, r)
+	if form == nil {
+		return err
+	}
 	t, client, problem := p.request(r, form.Get("oauth_token"))
 	if problem != "" {
 		return p.problem(w, http.StatusBadRequest, "This does not work", problem)
 	}
 	if !p.checkForm(r, form.Get("form")) {
-		return p.showLogin(w, r, http.StatusForbidden, t, client, "The form was not made for this browser, or its cookie is gone. Please try again.")
+		return p.showLogin(w, r, http.StatusForbidden, t, client, foreignForm)
 	}
 	switch {
 	case form.Has("username"):
@@ -185,17 +233,11 @@ func (p *pages) postAuthorize(w http.ResponseWriter, r *http.Request, _ *caller)
 }
 
 func (p *pages) login(w http.ResponseWriter, r *http.Request, t *models.RequestToken, client *models.Client, form url.Values) error {
-	nick := form.Get("username")
-	if !readable(nick) {
-		nick = "" // nobody's
+	account, err := p.a.logIn(w, r, form.Get("username"), form.Get("password"))
+	if status, problem, ok := problemOf(err); ok {
+		return p.showLogin(w, r, status, t, client, problem)
 	}
-	account, err := p.a.bridge.Authenticate(r.Context(), nick, form.Get("password"))
-	switch {
-	case errors.Is(err, bridge.ErrWrongPassword):
-		return p.showLogin(w, r, http.StatusBadRequest, t, client, "The name and the password do not belong together.")
-	case errors.Is(err, bridge.ErrSuspended):
-		return p.showLogin(w, r, http.StatusBadRequest, t, client, "This account is suspended.")
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	if err := p.beginSession(w, r, account); err != nil {
@@ -245,23 +287,25 @@ func (p *pages) cancel(w http.ResponseWriter, r *http.Request, t *models.Request
 // browser returns the account that is logged in, or nil.
 func (p *pages) browser(r *http.Request) (*models.Account, error) {
 	actor, err := p.a.sessionActor(r)
+	var account *models.Account
+	if err == nil {
+		// Somebody who has logged in from elsewhere has no account.
+		account, err = p.a.db.Account(r.Context(), actor)
+	}
 	if errors.Is(err, models.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return p.a.db.Account(r.Context(), actor)
+	return account, err
 }
 
 // sessionActor returns who is logged in with the browser, or
 // [models.ErrNotFound].
 func (a *API) sessionActor(r *http.Request) (int64, error) {
-	cookie, err := r.Cookie(sessionCookie)
-	if err != nil || cookie.Value == "" {
+	session := sessionDigest(r)
+	if session == nil {
 		return 0, models.ErrNotFound
 	}
-	return a.db.SessionActor(r.Context(), digest(cookie.Value))
+	return a.db.SessionActor(r.Context(), session)
 }
 
 func digest(s string) []byte {
@@ -270,7 +314,7 @@ func digest(s string) []byte {
 }
 
 func (p *pages) cookie(name, value string, age time.Duration) *http.Cookie {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(age.Seconds()),
+	c := &http.Cookie{Name: name, Value: value, Path: p.base + "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(age.Seconds()),
 		Secure: len(p.a.names.Base) > 5 && p.a.names.Base[:5] == "https"}
 	if age == 0 {
 		c.MaxAge = -1
@@ -279,10 +323,26 @@ func (p *pages) cookie(name, value string, age time.Duration) *http.Cookie {
 }
 
 func (p *pages) beginSession(w http.ResponseWriter, r *http.Request, account *models.Account) error {
+	return p.beginSessionWith(w, r, account.ActorID, nil)
+}
+
+// beginSessionWith logs somebody in, in the transaction of whatever within does.
+// The session that the browser had ends.
+func (p *pages) beginSessionWith(w http.ResponseWriter, r *http.Request, actor int64, within func(context.Context, *models.Tx) error) error {
 	secret := oauth1.NewSecret()
 	ctx := r.Context()
 	err := p.a.db.Write(ctx, func(tx *models.Tx) error {
-		return tx.InsertSession(ctx, digest(secret), account.ActorID, p.a.now().Add(sessionAge))
+		if within != nil {
+			if err := within(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if old := sessionDigest(r); old != nil {
+			if err := tx.RemoveSession(ctx, old); err != nil {
+				return err
+			}
+		}
+		return tx.InsertSession(ctx, digest(secret), actor, p.a.now().Add(sessionAge))
 	})
 	if err == nil {
 		http.SetCookie(w, p.cookie(sessionCookie, secret, sessionAge))
@@ -290,9 +350,19 @@ func (p *pages) beginSession(w http.ResponseWriter, r *http.Request, account *mo
 	return err
 }
 
+// sessionDigest is what the session of a browser is stored under, nil where it
+// has none.
+func sessionDigest(r *http.Request) []byte {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil || cookie.Value == "" {
+		return nil
+	}
+	return digest(cookie.Value)
+}
+
 func (p *pages) endSession(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(sessionCookie); err == nil {
-		err := p.a.db.Write(r.Context(), func(tx *models.Tx) error { return tx.RemoveSession(r.Context(), digest(cookie.Value)) })
+	if session := sessionDigest(r); session != nil {
+		err := p.a.db.Write(r.Context(), func(tx *models.Tx) error { return tx.RemoveSession(r.Context(), session) })
 		if err != nil {
 			p.a.log.ErrorContext(r.Context(), "ending a session", "error", err)
 		}

@@ -28,16 +28,23 @@ func nameUUID(name string) string {
 type people struct {
 	title string
 	edges func(models.Page) ([]models.Edge, error)
+	// named reads those edges that lead to somebody in whose names a text stands;
+	// nil where nobody is looked for.
+	named func(text string, p models.Page) ([]models.Edge, error)
 	// end picks the end of an edge that the collection consists of.
 	end func(models.Edge) int64
 	// edge returns the edge that an actor stands for, for before and since.
 	edge  func(ctx context.Context, actor int64) (*models.Edge, error)
 	total int64
 	owner *models.Actor
+	// lenient answers an id that is not in the collection with its first page.
+	lenient bool
+	// things has the links of a feed of things: pump.io serves shares as such.
+	things bool
 }
 
 func (a *API) getFollowers(w http.ResponseWriter, r *http.Request, c *caller) error {
-	owner, err := a.account(r)
+	owner, err := a.owner(r, c)
 	if err != nil {
 		return err
 	}
@@ -45,6 +52,9 @@ func (a *API) getFollowers(w http.ResponseWriter, r *http.Request, c *caller) er
 		title: "Followers for " + nameOf(owner), total: owner.Counts.Followers, owner: owner,
 		edges: func(p models.Page) ([]models.Edge, error) {
 			return a.db.EdgesTo(r.Context(), models.Follows, owner.ID, p)
+		},
+		named: func(text string, p models.Page) ([]models.Edge, error) {
+			return a.db.NamedEdgesTo(r.Context(), models.Follows, owner.ID, text, p)
 		},
 		end: func(e models.Edge) int64 { return e.ActorID },
 		edge: func(ctx context.Context, id int64) (*models.Edge, error) {
@@ -54,14 +64,19 @@ func (a *API) getFollowers(w http.ResponseWriter, r *http.Request, c *caller) er
 }
 
 func (a *API) getFollowing(w http.ResponseWriter, r *http.Request, c *caller) error {
-	owner, err := a.account(r)
+	owner, err := a.owner(r, c)
 	if err != nil {
 		return err
 	}
 	return a.servePeople(w, r, c, people{
-		title: "Following for " + nameOf(owner), total: owner.Counts.Following, owner: owner,
+		// choqok asks since the last person that it knows of, who may have left the
+		// list.
+		title: "Following for " + nameOf(owner), total: owner.Counts.Following, owner: owner, lenient: true,
 		edges: func(p models.Page) ([]models.Edge, error) {
 			return a.db.EdgesFrom(r.Context(), models.Follows, owner.ID, p)
+		},
+		named: func(text string, p models.Page) ([]models.Edge, error) {
+			return a.db.NamedEdgesFrom(r.Context(), models.Follows, owner.ID, text, p)
 		},
 		end: func(e models.Edge) int64 { return e.TargetID },
 		edge: func(ctx context.Context, id int64) (*models.Edge, error) {
@@ -134,14 +149,22 @@ func (a *API) servePeople(w http.ResponseWriter, r *http.Request, c *caller, lis
 		}
 		return e.Position, nil
 	})
-	if errors.Is(err, models.ErrNotFound) {
-		// choqok asks since the last person that it knows of, who may have left
-		// the list: it gets the first page.
+	switch {
+	case errors.Is(err, models.ErrNotFound) && list.lenient:
 		page, args.before, args.since = models.Page{Count: args.count}, "", ""
-	} else if err != nil {
+	case errors.Is(err, models.ErrNotFound):
+		return args.unplaced(r)
+	case err != nil:
 		return err
 	}
-	edges, err := list.edges(page)
+	if list.named == nil {
+		args.q = ""
+	}
+	read := list.edges
+	if args.q != "" {
+		read = func(p models.Page) ([]models.Edge, error) { return list.named(args.q, p) }
+	}
+	edges, err := read(page)
 	if err != nil {
 		return err
 	}
@@ -157,40 +180,73 @@ func (a *API) servePeople(w http.ResponseWriter, r *http.Request, c *caller, lis
 	if err := v.load(ctx, nil, nil, shown); err != nil {
 		return err
 	}
-	address := a.address(r)
-	if id := queryID(r.URL); id != "" {
-		address += "?id=" + url.QueryEscape(id)
+	f := frame{title: list.title, types: []string{vocab.TypePerson}, total: list.total, owner: list.owner, people: !list.things, args: args, count: len(ids)}
+	if n := len(ids); n > 0 {
+		f.first, f.last = v.idOf(ids[0]), v.idOf(ids[n-1])
 	}
 	answer(w, r, func(out *writer) {
-		out.open('{')
-		out.text("displayName", list.title)
-		out.text("url", address)
-		out.raw("objectTypes", []byte(`["person"]`))
-		out.number("totalItems", list.total)
-		out.key("links")
-		out.open('{')
-		link(out, "self", vocab.Link{Href: address})
-		link(out, "current", vocab.Link{Href: address})
-		if n := len(ids); n > 0 {
-			first, last := v.actors[ids[0]], v.actors[ids[n-1]]
-			if first != nil && last != nil {
-				pageLinks(out, address, first.Doc.ID, last.Doc.ID, args.more(n, int(list.total)))
+		v.frame(out, a.feedAddress(r), f, func() {
+			for _, id := range ids {
+				v.person(out, id, nil, false)
 			}
-		}
-		out.close('}')
-		out.key("items")
-		out.open('[')
-		for _, id := range ids {
-			v.person(out, id, nil, false)
-		}
-		out.close(']')
-		if list.owner != nil {
-			out.key("author")
-			v.person(out, list.owner.ID, list.owner.Doc, false)
-		}
-		out.close('}')
+		})
 	})
 	return nil
+}
+
+// idOf is the id of somebody who was read, "" if that was in vain.
+func (v *view) idOf(id int64) string {
+	if a := v.actors[id]; a != nil {
+		return a.Doc.ID
+	}
+	return ""
+}
+
+// frame is what stands around the items of a page of people or things.
+type frame struct {
+	title string
+	types []string
+	total int64
+	owner *models.Actor
+	// people has the links of a feed of people: self is the page, current the
+	// collection. Feeds of things call it first.
+	people bool
+	args   arguments
+	// first and last are the ids of the items at the ends of the page, and count
+	// is how many it has.
+	first, last string
+	count       int
+}
+
+func (v *view) frame(out *writer, address string, f frame, items func()) {
+	out.open('{')
+	out.text("displayName", f.title)
+	out.text("url", address)
+	texts(out, "objectTypes", f.types)
+	out.number("totalItems", f.total)
+	out.key("links")
+	out.open('{')
+	if f.people {
+		link(out, "self", vocab.Link{Href: f.args.spelledOut(address)})
+		link(out, "current", vocab.Link{Href: address})
+	} else {
+		link(out, "first", vocab.Link{Href: address})
+		link(out, "self", vocab.Link{Href: address})
+	}
+	if f.first != "" && f.last != "" {
+		more := f.args.more(f.count, int(f.total))
+		searchLinks(out, address, f.args.andQuery(), f.first, f.last, more)
+	}
+	out.close('}')
+	out.key("items")
+	out.open('[')
+	items()
+	out.close(']')
+	if f.owner != nil {
+		out.key("author")
+		v.person(out, f.owner.ID, f.owner.Doc, false)
+	}
+	out.close('}')
 }
 
 // actorID returns the actor that an id names, in any of the ways in which
@@ -221,7 +277,7 @@ func (a *API) getUsers(w http.ResponseWriter, r *http.Request, c *caller) error 
 		return account.ActorID, nil
 	})
 	if errors.Is(err, models.ErrNotFound) {
-		return refuse(http.StatusBadRequest, "id '%s' not found in stream 'users'", args.before+args.since)
+		return args.unplaced(r)
 	}
 	if err != nil {
 		return err

@@ -27,34 +27,57 @@ func (v *view) person(w *writer, id int64, doc *vocab.Object, expanded bool) {
 		return
 	}
 	w.separate()
-	start := len(w.b)
-	v.writePerson(w, a, expanded)
+	start, misses := len(w.b), v.proxies.misses()
+	v.writePerson(w, a, expanded, false)
+	if v.proxies.misses() > misses {
+		return // it will be written again
+	}
 	if v.shown == nil {
 		v.shown = map[shownPerson][]byte{}
 	}
 	v.shown[key] = append([]byte(nil), w.b[start:]...)
 }
 
-func (v *view) writePerson(w *writer, a *models.Actor, expanded bool) {
+// writePerson writes an actor; alone says that the whole answer is this one.
+func (v *view) writePerson(w *writer, a *models.Actor, expanded, alone bool) {
+	w.proxies = v.proxies
+	if v.secret[a.ID] {
+		plain(w, a.Doc.Ref())
+		return
+	}
 	w.open('{')
-	properties(w, a.Doc)
+	doc := a.Doc
+	if !a.Local && !expanded && !servesItself(doc) {
+		// What other networks say of people besides is long, and told by the profile.
+		short := *doc
+		short.Extra = nil
+		doc = &short
+	}
+	properties(w, doc)
 	switch {
 	case a.State == models.Deleted:
+		v.authorRef(w, a)
 	case a.Type == vocab.TypeGroup && a.Local:
-		v.groupFeeds(w, a)
+		v.groupFeeds(w, a, alone)
 	case a.Local && a.Nickname != "":
 		v.personFeeds(w, a, expanded)
+	case !a.Local && !servesItself(a.Doc):
+		v.knownFeeds(w, a, expanded)
 	default:
 		v.foreignFeeds(w, a)
 	}
-	related := v.related.seen[a.ID]
-	if a.Doc.FullImage != nil || related {
+	related, self := v.related.seen[a.ID], ""
+	if !a.Local && a.State != models.Deleted {
+		self = w.proxies.address(a.Doc.Links["self"].Href)
+	}
+	if a.Doc.FullImage != nil || related || self != "" {
 		w.key("pump_io")
 		w.open('{')
 		rendition(w, "fullImage", a.Doc.FullImage)
 		if related {
 			w.flag("followed", v.relations.Has(models.Follows, a.ID))
 		}
+		w.text("proxyURL", self)
 		w.close('}')
 	}
 	w.close('}')
@@ -90,23 +113,6 @@ func (v *view) personFeeds(w *writer, a *models.Actor, expanded bool) {
 	feed("lists", user+"/lists/person", a.Counts.Lists)
 }
 
-func (v *view) groupFeeds(w *writer, a *models.Actor) {
-	w.key("links")
-	w.open('{')
-	link(w, "self", vocab.Link{Href: a.Doc.ID})
-	link(w, "activity-inbox", vocab.Link{Href: a.Doc.ID + "/inbox"})
-	w.close('}')
-	w.key("members")
-	w.open('{')
-	w.text("url", a.Doc.ID+"/members")
-	w.number("totalItems", a.Counts.Members)
-	w.close('}')
-	if author := v.actors[a.AuthorID]; author != nil {
-		w.key("author")
-		plain(w, author.Doc.Ref())
-	}
-}
-
 // foreignFeeds writes the addresses that somebody elsewhere has there.
 func (v *view) foreignFeeds(w *writer, a *models.Actor) {
 	if len(a.Doc.Links) > 0 {
@@ -121,6 +127,7 @@ func (v *view) foreignFeeds(w *writer, a *models.Actor) {
 		w.key(name)
 		w.open('{')
 		w.text("url", a.Doc.Feeds[name].URL)
+		proxiedFeed(w, name, a.Doc.Feeds[name].URL)
 		w.close('}')
 	}
 }

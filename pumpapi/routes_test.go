@@ -1,7 +1,9 @@
 package pumpapi_test
 
 import (
+	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +53,45 @@ func TestFirstPartsOfPathsAreReserved(t *testing.T) {
 	}
 }
 
+// TestDocumented: docs/pump-api.md names every method and path.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/pump-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Rows begin with the methods and the paths, each in backquotes or after a
+	// method; what is said about them follows a bar.
+	named := map[string]bool{}
+	for line := range strings.Lines(string(page)) {
+		row, ok := strings.CutPrefix(line, "| `")
+		if !ok {
+			continue
+		}
+		cell, _, _ := strings.Cut(row, "|")
+		methods := []string(nil)
+		for part := range strings.SplitSeq(cell, "`") {
+			head, path, ok := strings.Cut(part, " /")
+			if ok && head == strings.ToUpper(head) {
+				methods = strings.Split(head, ", ")
+				part = "/" + path
+			}
+			part, _, _ = strings.Cut(strings.TrimSpace(part), "?")
+			for _, m := range methods {
+				named[m+" "+part] = true
+			}
+		}
+	}
+	for _, r := range newSite(t, siteOptions{}).routes() {
+		path := strings.NewReplacer("{slash:/?}", "", ":.+}", "}").Replace(r.template)
+		for _, m := range r.methods {
+			if m != http.MethodHead && !named[m+" "+path] {
+				t.Errorf("docs/pump-api.md does not name %s %s", m, path)
+			}
+		}
+	}
+}
+
 // example fills the variables of a template so that something is there.
 func example(template string, list doc, upload string) string {
 	path := strings.Replace(template, "/uploads/{path:.+}", strings.TrimPrefix(upload, home), 1)
@@ -70,15 +111,16 @@ func example(template string, list doc, upload string) string {
 // looks for.
 func TestEveryRead(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{})
+	s := newSite(t, siteOptions{adjust: withProxy})
 	ann := s.person("ann")
 	list := ann.act(doc{"verb": "create", "object": doc{"objectType": "collection", "objectTypes": []string{"person"}, "displayName": "Pals"}, "to": []doc{public}}).doc("object")
 	activity := ann.act(aNote)
+	group := ann.act(doc{"verb": "create", "object": doc{"objectType": "group", "displayName": "Guild"}}).doc("object")
 	upload := ann.send(request{method: "POST", path: "/api/user/ann/uploads", body: picture(t, 8, 8, "png"), contentType: "image/png"}).ok()
 	reads := 0
 	for _, r := range s.routes() {
-		if !slices.Contains(r.methods, "GET") || strings.HasPrefix(r.template, "/oauth/") {
-			continue
+		if !slices.Contains(r.methods, "GET") || strings.HasPrefix(r.template, "/oauth") || strings.HasPrefix(r.template, "/authorize_interaction") || strings.HasPrefix(r.template, "/main/") && r.template != "/main/style.css{slash:/?}" {
+			continue // pages
 		}
 		if !slices.Contains(r.methods, "HEAD") {
 			t.Errorf("%s cannot be asked by HEAD", r.template)
@@ -87,6 +129,16 @@ func TestEveryRead(t *testing.T) {
 		switch {
 		case strings.Contains(r.template, "/activity/"):
 			path = activity.id()
+		case strings.HasPrefix(r.template, "/api/proxy/"):
+			path = ann.proxyOf(newUpstream(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "from elsewhere") }).URL)
+		case strings.HasPrefix(r.template, "/api/activity{"):
+			path += "?id=" + activity.id()
+		case strings.HasPrefix(r.template, "/api/collection/members"):
+			path += "?id=" + list.id()
+		case strings.HasPrefix(r.template, "/api/group/{uuid}"):
+			path = strings.Replace(path, "/api/group/{uuid}", group.id(), 1)
+		case strings.HasPrefix(r.template, "/api/group/"):
+			path += "?id=" + group.id()
 		case strings.Contains(path, "webfinger"), strings.Contains(path, "lrdd"):
 			path += "?resource=ann@pump.example"
 		}
@@ -146,6 +198,8 @@ func TestWhoMayUseWhat(t *testing.T) {
 	open := ann.note("to all", public).id()
 	activity := ann.act(aNote).id()
 	list := ann.act(doc{"verb": "create", "object": doc{"objectType": "collection", "objectTypes": []string{"person"}, "displayName": "Pals"}}).doc("object").id()
+	group := ann.act(doc{"verb": "create", "object": doc{"objectType": "group", "displayName": "Cabal"}}).doc("object").id()
+	guild := ann.act(doc{"verb": "create", "object": doc{"objectType": "group", "displayName": "Guild"}, "to": []doc{public}}).doc("object").id()
 
 	const (
 		login   = "Not logged in."
@@ -202,6 +256,21 @@ func TestWhoMayUseWhat(t *testing.T) {
 		{"DELETE", open, missing, login, author},
 		{"GET", list + "/members", login, unseen, unseen},
 		{"POST", list + "/members", missing, login, unseen},
+		{"GET", group, login, unseen, unseen},
+		{"PUT", group, missing, login, unseen},
+		{"DELETE", group, missing, login, unseen},
+		{"GET", group + "/members", login, unseen, unseen},
+		{"GET", group + "/inbox", login, unseen, unseen},
+		{"GET", group + "/documents", login, unseen, unseen},
+		{"GET", guild, "ok", "ok", "ok"},
+		{"PUT", guild, missing, login, author},
+		{"DELETE", guild, missing, login, author},
+		{"GET", guild + "/members", "ok", "ok", "ok"},
+		{"GET", guild + "/inbox", "ok", "ok", "ok"},
+		{"GET", guild + "/documents", "ok", "ok", "ok"},
+		{"GET", "/api/public/feed", "ok", "ok", "ok"},
+		{"GET", "/api/public/feed/major", "ok", "ok", "ok"},
+		{"GET", "/api/public/feed/minor", "ok", "ok", "ok"},
 		{"GET", "/.well-known/host-meta", "ok", "ok", "ok"},
 		{"GET", "/.well-known/host-meta.json", "ok", "ok", "ok"},
 	}
@@ -305,8 +374,10 @@ func oddAddresses(ann *visitor, note doc) {
 		"/api/user/ann/feed?before=%s", "/api/user/ann/inbox?since=%s", "/api/user/ann/followers?before=%s", "/api/user/ann/favorites?since=%s",
 		"/api/user/ann/lists/person?before=%s", "/api/user/ann/uploads?since=%s", "/api/user/ann/feed?count=%s", "/api/user/ann/feed?offset=%s",
 		"/api/users?before=%s", "/api/users?offset=%s", note.id() + "/likes?before=%s", note.id() + "/replies?since=%s",
-		"/uploads/%s", "/uploads/ann/%s", "/.well-known/webfinger?resource=%s", "/.well-known/webfinger?resource=acct:%s@pump.example",
-		"/.well-known/webfinger?resource=https://pump.example/%s", "/api/lrdd?resource=%s", "/oauth/authorize?oauth_token=%s"} {
+		"/uploads/%s", "/uploads/ann/%s", "/api/proxy/%s", "/.well-known/webfinger?resource=%s", "/.well-known/webfinger?resource=acct:%s@pump.example",
+		"/.well-known/webfinger?resource=https://pump.example/%s", "/api/lrdd?resource=%s", "/oauth/authorize?oauth_token=%s",
+		"/main/login?continue=%s", "/main/register?continue=%s", "/main/remote?webfinger=%s", "/main/authorized/%s?oauth_token=x&oauth_verifier=x",
+		"/main/authorized/x?oauth_token=%s&oauth_verifier=x", "/main/account?done=%s", "/oauth2/authz?client_id=%s&redirect_uri=x", "/oauth2/authc?redirect_uri=%s&client_id=" + ann.s.program.ClientID} {
 		for _, o := range odd {
 			path := strings.Replace(template, "%s", o, 1)
 			ann.s.nobody().get(path).taken(nil)

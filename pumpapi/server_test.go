@@ -24,6 +24,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"manifold/bridge"
+	"manifold/bridge/wellknown"
 	"manifold/internal/media"
 	"manifold/internal/scratchpg"
 	"manifold/models"
@@ -51,6 +52,7 @@ type site struct {
 	address string // of the database
 	db      *models.DB
 	bridge  *bridge.Bridge
+	api     *pumpapi.API
 	router  *mux.Router
 	server  *httptest.Server
 	folder  string // of uploads
@@ -65,22 +67,48 @@ type siteOptions struct {
 	closed         bool
 	noUploads      bool
 	maxUpload      int64
+	mail           bridge.Mailer
+	// adjust, if set, changes how the API is made.
+	adjust func(*pumpapi.Options)
+	// reachable serves at the public address itself, which is on loopback then.
+	reachable bool
 }
 
 // clock is the time of a server and of those who sign requests to it.
-type clock struct{ ahead atomic.Int64 }
+type clock struct {
+	ahead   atomic.Int64
+	stopped atomic.Pointer[time.Time]
+}
 
-func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) now() time.Time {
+	now := time.Now()
+	if at := c.stopped.Load(); at != nil {
+		now = *at
+	}
+	return now.Add(time.Duration(c.ahead.Load()))
+}
+
+// stop has no time pass but what a test wants to pass: a slow machine takes longer
+// than the shortest of waits.
+func (c *clock) stop() {
+	now := time.Now()
+	c.stopped.Store(&now)
+}
 
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func newSite(t testing.TB, o siteOptions) *site {
 	t.Helper()
 	o.base = cmp.Or(o.base, home)
+	s := &site{t: t, clock: new(clock)}
+	if o.reachable {
+		s.server = httptest.NewUnstartedServer(nil)
+		o.base = "http://" + s.server.Listener.Addr().String()
+	}
 	if o.database == "" {
 		o.database = sqliteDatabase(t)
 	}
-	s := &site{t: t, base: o.base, address: o.database, folder: t.TempDir(), clock: new(clock)}
+	s.base, s.address, s.folder = o.base, o.database, t.TempDir()
 	s.start(o)
 	s.program = s.newProgram("Test Program")
 	return s
@@ -109,7 +137,7 @@ func (s *site) start(o siteOptions) {
 	}
 	options := pumpapi.Options{Images: media.NewProcessor(media.Options{MaxPixels: 4_000_000}), MaxUpload: cmp.Or(o.maxUpload, 1<<20),
 		OpenRegistration: !o.closed, Version: "1.2.3", Now: s.clock.now}
-	bridgeOptions := bridge.Options{DB: s.db, BaseURL: base, SiteName: "Test Site", Now: s.clock.now}
+	bridgeOptions := bridge.Options{DB: s.db, BaseURL: base, SiteName: "Test Site", Now: s.clock.now, Mail: o.mail}
 	if !o.noUploads {
 		files, err := media.OpenFolder(s.folder)
 		if err != nil {
@@ -122,13 +150,26 @@ func (s *site) start(o siteOptions) {
 		t.Fatal(err)
 	}
 	options.Bridge = s.bridge
+	if o.adjust != nil {
+		o.adjust(&options)
+	}
 	api, err := pumpapi.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.api = api
 	s.router = mux.NewRouter().UseEncodedPath().SkipClean(true)
+	answers, err := wellknown.New(wellknown.Options{Bridge: s.bridge, Networks: []wellknown.Network{api}, Version: "1.2.3", Server: pumpapi.ServerField("1.2.3"), Now: s.clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers.Register(s.router)
 	api.Register(s.router)
-	s.server = httptest.NewServer(s.router)
+	if !o.reachable {
+		s.server = httptest.NewUnstartedServer(nil)
+	}
+	s.server.Config.Handler = s.router
+	s.server.Start()
 	t.Cleanup(s.server.Close)
 }
 
@@ -180,11 +221,20 @@ func sqliteDatabase(t testing.TB) string {
 	return path
 }
 
+var postgresTemplate scratchpg.Template
+
 func postgresDatabase(t testing.TB) string {
 	t.Helper()
-	address := scratchpg.Database(t)
-	migrate(t, address)
-	return address
+	return postgresTemplate.Copy(t, func(address string) { migrate(t, address) })
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := postgresTemplate.Drop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 func migrate(t testing.TB, address string) {
@@ -209,7 +259,7 @@ func until(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for !condition() {
 		select {
 		case <-poll.C:
@@ -230,7 +280,8 @@ func (s *site) write(f func(ctx context.Context, tx *models.Tx) error) {
 
 // tables are those whose rows are what a server has to say. Nonces, sessions and
 // jobs are not.
-var tables = []string{"accounts", "actors", "objects", "activities", "audience", "edges", "stream_items", "uploads", "clients", "access_tokens", "request_tokens"}
+var tables = []string{"accounts", "actors", "objects", "activities", "audience", "edges", "stream_items", "uploads", "clients", "access_tokens", "request_tokens",
+	"bearer_tokens", "authorization_codes", "remote_tokens"}
 
 // state is everything that the server has stored, to be compared.
 func (s *site) state() string {
@@ -344,6 +395,7 @@ type visitor struct {
 	actorID int64
 	signer  *oauth1.Signer // nil does not sign
 	jar     http.CookieJar
+	header  http.Header // of every request
 }
 
 // in returns v as it reports to another test.
@@ -408,8 +460,10 @@ func (v *visitor) send(r request) *answer {
 		v.t.Fatal(err)
 	}
 	req.Host = cmp.Or(r.host, public.Host)
-	for name, values := range r.header {
-		req.Header[name] = values
+	for _, header := range []http.Header{v.header, r.header} {
+		for name, values := range header {
+			req.Header[name] = values
+		}
 	}
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)

@@ -6,47 +6,51 @@ import (
 	"errors"
 	"net/http"
 	"net/mail"
+	"net/url"
+	"time"
 
 	"manifold/bridge"
 	"manifold/models"
 	"manifold/models/vocab"
-	"manifold/pumpapi/oauth1"
 )
 
 // postUsers makes an account for somebody who uses a program, and gives the
 // program a token to act with at once.
 func (a *API) postUsers(w http.ResponseWriter, r *http.Request, c *caller) error {
-	if !a.open {
-		return refuse(http.StatusForbidden, "No registration allowed.")
-	}
-	data, err := body(w, r)
-	if err != nil {
-		return err
-	}
-	if err := checkDocument(data); err != nil {
-		return err
-	}
-	var in struct{ Nickname, Password, Email string }
-	if err := json.Unmarshal(data, &in); err != nil {
-		return refuse(http.StatusBadRequest, "Bad document: nickname, password and email must be strings")
-	}
-	var token *models.AccessToken
-	account, err := a.bridge.Register(r.Context(), bridge.Registration{Nickname: in.Nickname, Password: in.Password, Email: in.Email,
-		Within: func(ctx context.Context, tx *models.Tx, account *models.Account) error {
-			if err := a.rememberWrite(c)(ctx, tx); err != nil {
-				return err
-			}
-			token, err = tx.EnsureAccessToken(ctx, &models.AccessToken{Token: oauth1.NewIdentifier(), Secret: oauth1.NewSecret(),
-				ClientID: c.client.ClientID, ActorID: account.ActorID, Created: a.now()})
-			return err
-		}})
-	if e, ok := errors.AsType[*bridge.Error](err); ok && e.Reason == bridge.Exists {
-		return refuse(http.StatusConflict, "%s", e.Text)
-	}
+	account, token, err := a.register(w, r, c)
 	if err != nil {
 		return err
 	}
 	return a.answerUser(w, r, &caller{actorID: account.ActorID}, account, token)
+}
+
+// register makes the account that a program asks for, with a token for it.
+func (a *API) register(w http.ResponseWriter, r *http.Request, c *caller) (account *models.Account, token *models.AccessToken, err error) {
+	if !a.open && !a.invited {
+		return nil, nil, refuse(http.StatusForbidden, "No registration allowed.")
+	}
+	in, err := readCredentials(w, r, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	account, err = a.makeAccount(r.Context(), *in, func(ctx context.Context, tx *models.Tx, account *models.Account) error {
+		if err := a.rememberWrite(c)(ctx, tx); err != nil {
+			return err
+		}
+		token, err = a.issueToken(ctx, tx, c.client.ClientID, account.ActorID)
+		return err
+	})
+	return account, token, err
+}
+
+// makeAccount registers somebody and words a refusal as pump.io does.
+func (a *API) makeAccount(ctx context.Context, in credentials, within func(context.Context, *models.Tx, *models.Account) error) (*models.Account, error) {
+	account, err := a.bridge.Register(ctx, bridge.Registration{Nickname: in.Nickname, Password: in.Password, Email: in.Email,
+		RequireEmail: a.requireEmail, Invited: a.invited, Invitation: in.Invitation, Within: within})
+	if e, ok := errors.AsType[*bridge.Error](err); ok && e.Reason == bridge.Exists {
+		return nil, refuse(http.StatusConflict, "%s", e.Text)
+	}
+	return account, err
 }
 
 func (a *API) answerUser(w http.ResponseWriter, r *http.Request, c *caller, account *models.Account, token *models.AccessToken) error {
@@ -77,15 +81,54 @@ func (a *API) answerUser(w http.ResponseWriter, r *http.Request, c *caller, acco
 }
 
 func (a *API) getUser(w http.ResponseWriter, r *http.Request, c *caller) error {
-	owner, err := a.account(r)
+	owner, err := a.owner(r, c)
 	if err != nil {
 		return err
+	}
+	if !owner.Local {
+		account := &models.Account{ActorID: owner.ID, Nickname: owner.Nickname, Created: owner.Doc.Published, Updated: owner.Doc.Updated}
+		return a.answerUser(w, r, c, account, nil)
 	}
 	account, err := a.db.Account(r.Context(), owner.ID)
 	if err != nil {
 		return err
 	}
 	return a.answerUser(w, r, c, account, nil)
+}
+
+// userChange is what a program sends to change an account.
+type userChange struct {
+	Nickname, Password, Email string
+	Settings                  json.RawMessage
+	// Programs that send back what they were given have these in it too.
+	Published, Updated string
+	Profile            *struct{ ID string }
+}
+
+// checkUnchanged refuses to change by way of the account what is changed
+// otherwise, or never.
+func (a *API) checkUnchanged(ctx context.Context, c *caller, in *userChange) error {
+	if in.Profile != nil && in.Profile.ID != "" && models.Fold(a.names.Nickname(in.Profile.ID)) != models.Fold(c.nick) {
+		return refuse(http.StatusBadRequest, "The profile cannot be changed here; PUT %s instead.", a.names.Profile(c.nick))
+	}
+	if in.Published == "" && in.Updated == "" {
+		return nil
+	}
+	account, err := a.db.Account(ctx, c.actorID)
+	if err != nil {
+		return err
+	}
+	for _, given := range []struct {
+		name, value string
+		is          time.Time
+	}{{"published", in.Published, account.Created}, {"updated", in.Updated, account.Updated}} {
+		// Times go out in whole seconds.
+		t, err := time.Parse(time.RFC3339, given.value)
+		if given.value != "" && (err != nil || t.Unix() != given.is.Unix()) {
+			return refuse(http.StatusBadRequest, "'%s' cannot be changed: leave it out, or give it as it was.", given.name)
+		}
+	}
+	return nil
 }
 
 // putUser sets the password, and the address and settings where they are given.
@@ -100,12 +143,12 @@ func (a *API) putUser(w http.ResponseWriter, r *http.Request, c *caller) error {
 	if err := checkDocument(data); err != nil {
 		return err
 	}
-	var in struct {
-		Nickname, Password, Email string
-		Settings                  json.RawMessage
-	}
+	var in userChange
 	if err := json.Unmarshal(data, &in); err != nil {
 		return refuse(http.StatusBadRequest, "Bad document: nickname, password and email must be strings")
+	}
+	if err := a.checkUnchanged(r.Context(), c, &in); err != nil {
+		return err
 	}
 	switch {
 	case in.Nickname != c.nick:
@@ -161,7 +204,7 @@ func (a *API) deleteUser(w http.ResponseWriter, r *http.Request, c *caller) erro
 }
 
 func (a *API) getProfile(w http.ResponseWriter, r *http.Request, c *caller) error {
-	owner, err := a.account(r)
+	owner, err := a.owner(r, c)
 	if err != nil {
 		return err
 	}
@@ -188,14 +231,28 @@ func (a *API) putProfile(w http.ResponseWriter, r *http.Request, c *caller) erro
 		return err
 	}
 	patch.ID, patch.Type = owner.Doc.ID, owner.Doc.Type
-	if _, err := a.bridge.Post(r.Context(), a.submission(c, &vocab.Activity{Verb: vocab.VerbUpdate, Object: patch}, r.Header.Get("Content-Type"), data)); err != nil {
+	activity := &vocab.Activity{Verb: vocab.VerbUpdate, Object: patch}
+	if err := a.useAvatar(r.Context(), c, activity); err != nil {
+		return err
+	}
+	if _, err := a.bridge.Post(r.Context(), a.submission(c, activity, r.Header.Get("Content-Type"), data)); err != nil {
 		return err
 	}
 	return a.getProfile(w, r, c)
 }
 
+// whoami leads to the profile of the caller; of somebody who has logged in from
+// elsewhere it is what is known here.
 func (a *API) whoami(w http.ResponseWriter, r *http.Request, c *caller) error {
-	w.Header().Set("Location", a.names.Profile(c.nick))
+	to := a.names.Profile(c.nick)
+	if c.nick == "" {
+		actor, err := a.db.Actor(r.Context(), c.actorID)
+		if err != nil {
+			return err
+		}
+		to = a.names.Base + "/api/" + typeInPath(actor.Type) + "?id=" + url.QueryEscape(actor.Doc.ID)
+	}
+	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusFound)
 	return nil
 }

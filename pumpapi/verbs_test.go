@@ -87,7 +87,7 @@ func TestVerbs(t *testing.T) {
 			{doc{"verb": "remove", "object": bob.ref(), "target": pals.ref()}, 200, ""},
 			{doc{"verb": "remove", "object": bob.ref(), "target": pals.ref()}, 400, "No such 'member' with id '" + bob.id() + "'"},
 			{doc{"verb": "create", "object": doc{"objectType": "collection", "objectTypes": []string{"person"}, "displayName": "Pals"}}, 400,
-				"A list of type 'person' named 'Pals' already exists."},
+				"Already have a(n) 'A folder for 'person' named 'Pals' already exists.' with id 'undefined'"},
 			{doc{"verb": "create", "object": doc{"objectType": "collection", "objectTypes": []string{"image"}, "displayName": "Pals"}}, 200, ""},
 
 			{doc{"verb": "leave", "object": group.ref()}, 400, "No such 'membership' with id '" + group.id() + "'"},

@@ -5,6 +5,7 @@ import (
 
 	"manifold/bridge"
 	"manifold/models"
+	"manifold/models/vocab"
 )
 
 // firstFew is how many of its newest replies, likers and sharers an object
@@ -36,6 +37,10 @@ type view struct {
 	// hidden are the objects that the viewer may see only as references, where
 	// others name them.
 	hidden map[int64]bool
+	// secret are the groups of which the viewer may see no more.
+	secret map[int64]bool
+	// proxies are the addresses here of what lies elsewhere, nil for strangers.
+	proxies *proxying
 	// shown are the people that were written already.
 	shown map[shownPerson][]byte
 }
@@ -47,7 +52,7 @@ type shownPerson struct {
 
 func (a *API) newView(viewer models.Viewer) *view {
 	return &view{
-		db: a.db, names: a.names, viewer: viewer, fragments: a.fragments,
+		db: a.db, names: a.names, viewer: viewer, fragments: a.fragments, proxies: a.proxies.forViewer(viewer),
 		actors: map[int64]*models.Actor{}, objects: map[int64]*models.Object{}, activities: map[int64]*models.Activity{}, relations: models.Relations{},
 	}
 }
@@ -106,6 +111,9 @@ func (v *view) load(ctx context.Context, activities []*models.Activity, objects 
 		actorIDs.add(o.AuthorID)
 	}
 	if err := v.loadActors(ctx, &actorIDs); err != nil {
+		return err
+	}
+	if err := v.loadSecrets(ctx); err != nil {
 		return err
 	}
 	return v.loadRelations(ctx, actors)
@@ -257,6 +265,29 @@ func (v *view) loadActors(ctx context.Context, ids *idSet) error {
 		v.actors[id] = a
 	}
 	return err
+}
+
+// loadSecrets finds the groups that the viewer may not see. Most answers name no
+// group, and cost nothing by it.
+func (v *view) loadSecrets(ctx context.Context) error {
+	var groups []int64
+	for id, a := range v.actors {
+		if a.Type == vocab.TypeGroup && a.ActivityID != 0 && (a.AuthorID != v.viewer.ActorID || a.AuthorID == 0) {
+			groups = append(groups, id)
+		}
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	visible, err := v.db.VisibleGroups(ctx, v.viewer, groups...)
+	if err != nil {
+		return err
+	}
+	v.secret = map[int64]bool{}
+	for _, id := range groups {
+		v.secret[id] = !visible[id]
+	}
+	return nil
 }
 
 // relate notes a relation that is known already.

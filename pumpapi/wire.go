@@ -236,6 +236,10 @@ func (m members) rest() map[string]json.RawMessage {
 	}
 	extra := make(map[string]json.RawMessage, len(m))
 	for name, raw := range m {
+		if name == twinMember && kind(raw) == '{' {
+			readTwin(raw, extra)
+			continue
+		}
 		// A full name that would be cut to a bare one could stand beside the member
 		// of that name; whoever writes it means that member, and has written it.
 		if !strings.HasPrefix(name, vocab.NSAS1) {
@@ -243,6 +247,37 @@ func (m members) rest() map[string]json.RawMessage {
 		}
 	}
 	return extra
+}
+
+// twinMember is where a thing has what Activity Streams 2.0 can say and 1.0
+// cannot: languages, warnings, choices. pump.io keeps it as it is, but not names
+// that begin with an underscore.
+const twinMember = "activitypub"
+
+// twinName is the name of a member of Activity Streams 2.0 within twinMember.
+func twinName(iri string) string {
+	name := strings.TrimPrefix(iri, vocab.NSAS2)
+	if name == "" || strings.HasPrefix(name, "_") || strings.Contains(name, ":") {
+		return iri
+	}
+	return name
+}
+
+// readTwin is the reverse: it adds the members under full names.
+func readTwin(raw json.RawMessage, extra map[string]json.RawMessage) {
+	var inner map[string]json.RawMessage
+	if json.Unmarshal(raw, &inner) != nil {
+		return // checked before
+	}
+	for name, value := range inner {
+		switch {
+		case strings.HasPrefix(name, vocab.NSAS1), name == "":
+		case strings.Contains(name, ":"):
+			extra[name] = compact(value)
+		default:
+			extra[vocab.NSAS2+name] = compact(value)
+		}
+	}
 }
 
 func compact(raw json.RawMessage) json.RawMessage {

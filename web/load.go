@@ -36,6 +36,7 @@ type scope struct {
 type scene struct {
 	names   *bridge.Names
 	site    string
+	root    string // what the paths of links on this server begin with
 	actors  map[int64]*models.Actor
 	objects map[int64]*models.Object
 	// visible tells which of the objects a stranger may see; of the others
@@ -46,7 +47,7 @@ type scene struct {
 // load reads what belongs to a scope: the objects of activities, what they reply
 // to, and who made all of it.
 func (p *Pages) load(ctx context.Context, of scope) (*scene, error) {
-	s := &scene{names: p.names, site: p.site, objects: map[int64]*models.Object{}}
+	s := &scene{names: p.names, site: p.site, root: p.root, objects: map[int64]*models.Object{}}
 	people, missing := set{}, set{}
 	people.add(of.actor)
 	for _, o := range of.objects {

@@ -121,8 +121,18 @@ func (p *Pages) getPerson(w http.ResponseWriter, r *http.Request) error {
 		view.First, title = address, "Older posts by "+title
 	}
 	return p.show(w, r, "person.html", page{
-		Title: title, Description: describeProfile(view), Canonical: address, JSON: p.names.Profile(nick), Next: next, View: view,
+		Title: title, Description: describeProfile(view), Canonical: address, JSON: p.names.Profile(nick), Feed: p.feed(p.names.Actor(nick) + "/feed.atom"),
+		Next: next, View: view,
 	})
+}
+
+// feed is the address of an Atom feed, "" where there are none. It stands before
+// all other forms of a page: servers of OStatus take the first.
+func (p *Pages) feed(address string) string {
+	if !p.feeds {
+		return ""
+	}
+	return address
 }
 
 // position returns where a page of somebody's posts begins, 0 for the newest.

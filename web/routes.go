@@ -26,7 +26,7 @@ func (p *Pages) Register(router *mux.Router) {
 	on(router.NewRoute(), "/", p.getHome)
 	on(router.NewRoute(), "/static/web.css", static("static/web.css", "text/css; charset=utf-8"))
 	on(router.NewRoute(), "/favicon.svg", static("static/favicon.svg", "image/svg+xml"))
-	on(router.NewRoute(), "/favicon.ico", getFavicon)
+	on(router.NewRoute(), "/favicon.ico", p.getFavicon)
 	on(router.NewRoute(), "/robots.txt", static("static/robots.txt", "text/plain; charset=utf-8"))
 	// The condition stands before the path: mux forgets that the route of somebody
 	// else had the path but not the method as soon as that of a later one fits.
@@ -52,13 +52,18 @@ func (p *Pages) RegisterNone(router *mux.Router) {
 
 // rest sets what is answered where nothing is registered.
 func (p *Pages) rest(router *mux.Router, forms ...string) {
-	router.NotFoundHandler = p.protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.fail(w, r, errNotFound, forms...)
-	}))
-	router.MethodNotAllowedHandler = p.protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", allowed(router, r)) // RFC 9110 15.5.6
+	// mux tells a wrong method from a wrong path only outside of subrouters: within
+	// one, the prefix of the next route makes it forget what it knew.
+	none := p.protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		methods := allowed(router, r)
+		if methods == "" {
+			p.fail(w, r, errNotFound, forms...)
+			return
+		}
+		w.Header().Set("Allow", methods) // RFC 9110 15.5.6
 		p.fail(w, r, errMethod, forms...)
 	}))
+	router.NotFoundHandler, router.MethodNotAllowedHandler = none, none
 }
 
 // allowed lists the methods that some route has for the path of a request.
@@ -108,7 +113,7 @@ func (p *Pages) protect(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY") // for browsers that know no frame-ancestors
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Vary", "Accept")
+		h.Add("Vary", "Accept") // beside what stands there already
 		next.ServeHTTP(w, r)
 	})
 }
@@ -126,9 +131,9 @@ func static(name, contentType string) handler {
 }
 
 // getFavicon is for those who ask for the icon where it was in 1999.
-func getFavicon(w http.ResponseWriter, r *http.Request) error {
+func (p *Pages) getFavicon(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", cacheStatic)
-	http.Redirect(w, r, "/favicon.svg", http.StatusMovedPermanently)
+	http.Redirect(w, r, p.root+"/favicon.svg", http.StatusMovedPermanently)
 	return nil
 }
 
@@ -137,7 +142,7 @@ type home struct{ Host string }
 
 func (p *Pages) getHome(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, r, "home.html", page{
-		Canonical: p.names.Base + "/", View: home{p.names.Host},
+		Canonical: p.names.Base + "/", Feed: p.feed(p.names.Base + "/public.atom"), View: home{p.names.Host},
 		Description: p.site + " is a home for people who share words and pictures with friends and family.",
 	})
 }

@@ -71,7 +71,7 @@ func (s *scene) person(id int64) *person {
 		return nil
 	}
 	d := a.Doc
-	v := &person{Name: firstOf(d.DisplayName, d.PreferredUsername, a.Nickname, d.ID), Avatar: defaultAvatar}
+	v := &person{Name: firstOf(d.DisplayName, d.PreferredUsername, a.Nickname, d.ID), Avatar: s.root + defaultAvatar}
 	switch {
 	case a.Nickname == "":
 	case a.Local:
@@ -86,7 +86,7 @@ func (s *scene) person(id int64) *person {
 		v.URL = s.names.Page(a.Nickname)
 	}
 	if d.Image != nil {
-		v.Avatar = firstOf(webAddress(d.Image.URL), defaultAvatar)
+		v.Avatar = firstOf(webAddress(d.Image.URL), s.root+defaultAvatar)
 	}
 	return v
 }

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -26,15 +27,26 @@ type Options struct {
 	Log *slog.Logger
 	// Version of the program, told at the foot of each page.
 	Version string
+	// Owner is who runs the server, and OwnerURL where to reach them; both may be
+	// empty.
+	Owner, OwnerURL string
+	// Feeds says that there are Atom feeds, see package ostatus: pages point to
+	// them.
+	Feeds bool
 }
 
 // Pages are the pages for people; see [Pages.Register].
 type Pages struct {
-	store     store
-	names     *bridge.Names
-	site      string
-	software  string
+	store    store
+	names    *bridge.Names
+	site     string
+	software string
+	// owner runs the server, see [Options].
+	owner, ownerURL string
+	// root is the path of the public address, "" where it has none.
+	root      string
 	log       *slog.Logger
+	feeds     bool
 	templates *template.Template
 	// policy is the Content-Security-Policy of every answer.
 	policy string
@@ -51,8 +63,14 @@ func New(o Options) (*Pages, error) {
 	}
 	p := &Pages{
 		store: o.Bridge.DB(), names: o.Bridge.Names(), site: o.Bridge.SiteName(), software: strings.TrimSpace("Manifold " + o.Version),
-		log: o.Log, templates: t,
+		log: o.Log, feeds: o.Feeds, templates: t,
 	}
+	p.owner, p.ownerURL = firstOf(o.Owner, o.OwnerURL), o.OwnerURL
+	base, err := url.Parse(p.names.Base)
+	if err != nil {
+		return nil, fmt.Errorf("reading the public address: %w", err)
+	}
+	p.root = base.EscapedPath()
 	// Browsers warn of pictures over plain http on a page that came by https.
 	pictures := "https:"
 	if strings.HasPrefix(p.names.Base, "http:") {
@@ -66,13 +84,15 @@ func New(o Options) (*Pages, error) {
 // page is what the templates print. Those of a page of its own find its
 // particulars in View.
 type page struct {
-	Site, Software string
+	Site, Software, Owner, OwnerURL string
+	// Root is what the paths of links on this server begin with.
+	Root string
 	// Title is empty on the page of the site itself.
 	Title, Description string
 	// Canonical is the address of the page, JSON that of the same for programs,
-	// Next that of the page that continues it.
-	Canonical, JSON, Next string
-	View                  any
+	// Feed that of the same as Atom, Next that of the page that continues it.
+	Canonical, JSON, Feed, Next string
+	View                        any
 }
 
 // What shared caches and browsers may do with an answer. A page may be a minute
@@ -94,7 +114,7 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, name string, v page
 }
 
 func (p *Pages) print(name string, v page) ([]byte, error) {
-	v.Site, v.Software = p.site, p.software
+	v.Site, v.Software, v.Owner, v.OwnerURL, v.Root = p.site, p.software, p.owner, p.ownerURL, p.root
 	v.Title, v.Description = excerpt(v.Title, 100), excerpt(v.Description, 300)
 	var b bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&b, name, v); err != nil {

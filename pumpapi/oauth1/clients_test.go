@@ -121,6 +121,14 @@ func TestClientRequests(t *testing.T) {
 			secrets: consumer,
 			check:   func(m *oauth1.Message) bool { return m.Callback == "oob" },
 		},
+		{
+			name: "dianara's QOAuth repeats the query in the header and signs it once",
+			request: []string{"GET /api/user/evan/inbox/major?count=20&since=https://pump.example/api/activity/x-1 HTTP/1.1", "Host: pump.example",
+				`Authorization: OAuth count="20",oauth_consumer_key="` + consumerKey + `",oauth_nonce="2f1d",` +
+					`oauth_signature="u33S6%2FpZBjXo6uo%2BSoT%2BM7SeENY%3D",oauth_signature_method="HMAC-SHA1",oauth_timestamp="1700000000",` +
+					`oauth_token="` + accessToken + `",oauth_version="1.0",since="https%3A%2F%2Fpump.example%2Fapi%2Factivity%2Fx-1"`},
+			secrets: threeLegs,
+		},
 	}
 	v := verifier(t, "https://pump.example")
 	for _, tt := range tests {

@@ -145,12 +145,14 @@ func Parse(r Request) (*Message, error) {
 	if err := params.addHeader(header); err != nil {
 		return nil, err
 	}
+	fromHeader := len(params)
 	if err := params.addPairs("query", r.RawQuery); err != nil {
 		return nil, err
 	}
 	if err := params.addPairs("form body", form); err != nil {
 		return nil, err
 	}
+	params.dropRepeated(fromHeader)
 	if err := params.sort(); err != nil {
 		return nil, err
 	}
@@ -299,6 +301,22 @@ func (l *paramList) addPairs(where, s string) error {
 		}
 	}
 	return nil
+}
+
+// dropRepeated takes out of the first n parameters, those of the header, what the
+// query or the form has too. By RFC 5849 3.4.1.3.1 both would be signed; but QOAuth,
+// and with it Dianara, writes the parameters of the query into the header as well
+// and signs each of them once. Whoever adds or removes one on the way gains nothing:
+// out of the header, only protocol parameters are used.
+func (l *paramList) dropRepeated(n int) {
+	for i := 0; i < n; {
+		if p := (*l)[i]; isProtocol(p.name) || !slices.Contains((*l)[n:], p) {
+			i++
+			continue
+		}
+		*l = slices.Delete(*l, i, i+1)
+		n--
+	}
 }
 
 // sort orders l by encoded name, then by encoded value (RFC 5849 3.4.1.3.2), and

@@ -194,6 +194,27 @@ func TestRealmInQueryIsSigned(t *testing.T) {
 	}
 }
 
+// What stands in the header and in the query is signed once, and that is all that is
+// ever left out.
+func TestParametersOfTheHeader(t *testing.T) {
+	tests := []struct{ name, header, query, want string }{
+		{"in the query too", `a="1", b="%20"`, "b=+&a=1", "a=1&b=%20"},
+		{"with another value in the query", `a="1"`, "a=2", "a=1&a=2"},
+		{"nowhere else", `a="1"`, "b=1", "a=1&b=1"},
+		{"twice in the query", ``, "a=1&a=1", "a=1&a=1"},
+		{"twice in the query and once in the header", `a="1"`, "a=1&a=1", "a=1&a=1"},
+		{"twice in the header", `a="1", a="1"`, "", "a=1&a=1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := mustParse(t, oauth1.Request{Method: "GET", Path: "/", RawQuery: tt.query, Authorization: minimalHeader + ", " + tt.header})
+			if got := application(t, m.BaseString(baseURL(t, "http://h"))); got != tt.want {
+				t.Errorf("signed parameters %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestFromHTTPKeepsTheRequestLine(t *testing.T) {
 	tests := []struct {
 		target, path, query string
