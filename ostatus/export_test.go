@@ -1,0 +1,16 @@
+package ostatus
+
+import (
+	"context"
+
+	"manifold/models"
+)
+
+// Meet finds somebody and stores them.
+func (s *Server) Meet(ctx context.Context, name string) (*models.Actor, error) {
+	f, err := s.find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return s.meet(ctx, f)
+}
