@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
 
 func (p *program) configCommand() *cobra.Command {
 	var asJSON bool
@@ -10,6 +14,9 @@ func (p *program) configCommand() *cobra.Command {
 			cfg, err := p.load(c)
 			if err != nil {
 				return err
+			}
+			for _, w := range cfg.Warnings {
+				fmt.Fprintln(p.errs, "manifold: warning:", w)
 			}
 			return cfg.Print(p.out, asJSON)
 		},

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -32,7 +34,7 @@ func (p *program) doctorCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "doctor", Short: "Check the installation from outside in", Args: noArguments,
-		Long: "Check the folder, the database, the job queue, the clock, the name and address of\nthe server, its certificate, and whether it answers to its public name. Run it on\nthe machine of the server while that is running.",
+		Long: "Check the folder, the database, the job queue, the clock, the name and address of\nthe server, its certificate, whether it answers to its public name, and its mail\nserver. Run it on\nthe machine of the server while that is running.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := p.load(c)
 			if err != nil {
@@ -76,7 +78,7 @@ func examine(ctx context.Context, cfg *config.Config) []finding {
 		name string
 		run  func(context.Context) (string, error)
 	}{
-		{"data", d.data}, {"database", d.database}, {"queue", d.queue}, {"dns", d.dns}, {"tls", d.tls}, {"server", d.server}, {"clock", d.clock}, {"webfinger", d.webfinger},
+		{"data", d.data}, {"database", d.database}, {"queue", d.queue}, {"dns", d.dns}, {"tls", d.tls}, {"server", d.server}, {"clock", d.clock}, {"webfinger", d.webfinger}, {"mail", d.mail},
 	} {
 		text, err := check.run(ctx)
 		if err != nil {
@@ -214,4 +216,35 @@ func (d *examination) webfinger(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("others cannot look up %s: the answer has status %d; does the proxy pass /.well-known/ on?", resource, r.Status)
 	}
 	return "others can look up " + resource, nil
+}
+
+// mail waits for the greeting of the mail server (RFC 5321 4.2), and sends
+// nothing.
+func (d *examination) mail(ctx context.Context) (string, error) {
+	address := d.cfg.SMTPServer
+	if address == "" {
+		return "not used: without smtp_server nobody can be mailed a new password", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	dialer := interface {
+		DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	}(new(net.Dialer))
+	if d.cfg.SMTPTLS == config.SMTPOverTLS {
+		dialer = new(tls.Dialer)
+	}
+	c, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("no connection to the mail server: %w; check smtp_server and smtp_tls", err)
+	}
+	defer c.Close()
+	deadline, _ := ctx.Deadline()
+	if err := c.SetDeadline(deadline); err != nil {
+		return "", err
+	}
+	greeting, err := bufio.NewReaderSize(c, 1024).ReadString('\n')
+	if err != nil || !strings.HasPrefix(greeting, "220") {
+		return "", fmt.Errorf("%s does not greet as a mail server does (%v): it says %.100q; check smtp_server and smtp_tls", address, err, greeting)
+	}
+	return address + " is a mail server", nil
 }

@@ -74,7 +74,7 @@ func (p *program) command() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(p.serveCommand(), p.userCommand(), p.tokenCommand(), p.postCommand(), p.followCommand(), p.migrateCommand(),
-		p.configCommand(), p.doctorCommand(), p.versionCommand())
+		p.hostCommand(), p.actorCommand(), p.reportCommand(), p.deliveryCommand(), p.configCommand(), p.doctorCommand(), p.versionCommand())
 	return root
 }
 

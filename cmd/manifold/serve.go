@@ -9,18 +9,16 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
-	"github.com/gorilla/mux"
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/acme/autocert"
 
 	"manifold/internal/config"
-	"manifold/internal/media"
+	"manifold/internal/front"
 	"manifold/internal/telemetry"
 	"manifold/models"
-	"manifold/pumpapi"
-	"manifold/web"
 )
 
 // stopWithin is how long requests and jobs get to end when the server stops.
@@ -52,12 +50,19 @@ func (p *program) serve(ctx context.Context, cfg *config.Config) error {
 	}
 	defer listener.Close()
 	cfg.Bound(listener.Addr())
-	h, err := p.open(ctx, cfg, true)
+	h, closeLog, err := p.openLogging(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	defer closeLog()
 	defer h.Close()
-	tel, err := telemetry.New(telemetry.Options{Logger: h.log, Version: version})
+	for _, w := range cfg.Warnings {
+		h.log.Warn("configuration", "warning", w)
+	}
+	if err := h.preset(ctx, cfg.Presets); err != nil {
+		return err
+	}
+	tel, err := telemetry.New(telemetry.Options{Logger: h.log, Version: version, RemoteAddress: remoteAddress(cfg)})
 	if err != nil {
 		return err
 	}
@@ -75,19 +80,29 @@ func (p *program) serve(ctx context.Context, cfg *config.Config) error {
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}
-	failed := make(chan error, 2)
-	if err := secure(cfg, server, failed); err != nil {
+	failed := make(chan error, 3)
+	redirect, err := secure(cfg, server)
+	if err != nil {
 		return err
 	}
 	go func() { failed <- serveOn(server, listener) }()
+	if cfg.RedirectListen != "" {
+		plain, err := serveBeside(cfg.RedirectListen, "redirects", redirect, failed)
+		if err != nil {
+			return err
+		}
+		defer plain.Close()
+	}
 	if cfg.MetricsListen != "" {
-		admin, err := serveAdmin(cfg.MetricsListen, tel, failed)
+		admin, err := serveBeside(cfg.MetricsListen, "metrics", tel.AdminHandler(), failed)
 		if err != nil {
 			return err
 		}
 		defer admin.Close()
 	}
 	p.greet(cfg, h)
+	// What the start needed once, a small machine wants back.
+	debug.FreeOSMemory()
 
 	select {
 	case err = <-failed:
@@ -95,6 +110,33 @@ func (p *program) serve(ctx context.Context, cfg *config.Config) error {
 		h.log.Info("stopping")
 	}
 	return errors.Join(err, h.stop(server))
+}
+
+// openLogging opens the house for a server, which may have a file for its log.
+func (p *program) openLogging(ctx context.Context, cfg *config.Config) (h *house, closeLog func(), err error) {
+	if cfg.LogFile == "" {
+		h, err = p.open(ctx, cfg, true)
+		return h, func() {}, err
+	}
+	file, err := openLog(cfg.LogFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	logging := *p
+	logging.errs = file
+	if h, err = logging.open(ctx, cfg, true); err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	file.reopenOnHangup(ctx, h.log)
+	return h, func() { cancel(); _ = file.Close() }, nil
+}
+
+// remoteAddress tells where a request comes from, for the log and for whoever
+// counts.
+func remoteAddress(cfg *config.Config) func(*http.Request) string {
+	proxies := front.Proxies(cfg.TrustedProxies)
+	return func(r *http.Request) string { return proxies.Client(r).String() }
 }
 
 func serveOn(server *http.Server, listener net.Listener) error {
@@ -110,13 +152,16 @@ func serveOn(server *http.Server, listener net.Listener) error {
 	return fmt.Errorf("serving: %w", err)
 }
 
-// secure sets up TLS as the configuration says.
-func secure(cfg *config.Config, server *http.Server, failed chan<- error) error {
+// secure sets up TLS as the configuration says. It returns what the port of
+// plain http answers: redirects, and the questions of an authority that gives
+// certificates (RFC 8555 8.3).
+func secure(cfg *config.Config, server *http.Server) (redirect http.Handler, err error) {
+	redirect = front.Redirect(cfg.URL)
 	switch cfg.TLS {
 	case config.TLSFiles:
 		pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
 		if err != nil {
-			return fmt.Errorf("reading the certificate %s and its key %s: %w", cfg.TLSCert, cfg.TLSKey, err)
+			return nil, fmt.Errorf("reading the certificate %s and its key %s: %w", cfg.TLSCert, cfg.TLSKey, err)
 		}
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	case config.TLSACME:
@@ -126,76 +171,24 @@ func secure(cfg *config.Config, server *http.Server, failed chan<- error) error 
 		}
 		server.TLSConfig = m.TLSConfig()
 		server.TLSConfig.MinVersion = tls.VersionTLS12
+		redirect = m.HTTPHandler(redirect)
 	}
-	return nil
+	return redirect, nil
 }
 
-// handler puts the networks together on one router.
-func (h *house) handler(cfg *config.Config, tel *telemetry.Telemetry) (http.Handler, error) {
-	router := mux.NewRouter().UseEncodedPath().SkipClean(true)
-	router.Handle("/healthz", tel.HealthHandler())
-	router.Handle("/readyz", tel.ReadyHandler())
-	if cfg.Networks.Has(config.Pump) {
-		api, err := pumpapi.New(pumpapi.Options{
-			Bridge: h.bridge, Log: h.log, Files: h.files, Images: media.NewProcessor(media.Options{MaxBytes: int(cfg.MaxUpload)}),
-			MaxUpload: cfg.MaxUpload, OpenRegistration: cfg.Registration == config.RegistrationOpen, Version: version,
-		})
-		if err != nil {
-			return nil, err
-		}
-		api.Register(router)
-	}
-	pages, err := web.New(web.Options{Bridge: h.bridge, Log: h.log, Version: version})
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Web {
-		pages.Register(router)
-	} else {
-		pages.RegisterNone(router)
-	}
-	return tel.Middleware(router), nil
-}
-
-// measure publishes what the store can tell about itself.
-func (h *house) measure(tel *telemetry.Telemetry) error {
-	tel.AddCheck("database", h.db.Ping)
-	tel.AddCheck("tables", func(ctx context.Context) error { return upToDate(ctx, h.db) })
-	gauges := []struct {
-		name, help string
-		value      func(models.Stats) float64
-	}{
-		{"store_connections", "Open database connections.", func(s models.Stats) float64 { return float64(s.Connections) }},
-		{"store_connections_waited_total", "Times that a query waited for a connection.", func(s models.Stats) float64 { return float64(s.Waited) }},
-		{"store_cached_documents", "Documents in the cache.", func(s models.Stats) float64 { return float64(s.Cached) }},
-		{"store_cache_bytes", "Estimated size of the cached documents.", func(s models.Stats) float64 { return float64(s.CacheBytes) }},
-	}
-	for _, g := range gauges {
-		if err := tel.GaugeFunc(g.name, g.help, func() float64 { return g.value(h.db.Stats()) }); err != nil {
-			return err
-		}
-	}
-	jobs, err := tel.Counter("jobs_total", "Jobs that ended, by kind and how.", "kind", "outcome")
-	if err != nil {
-		return err
-	}
-	h.bridge.ObserveJobs(func(kind, outcome string) { jobs.WithLabelValues(kind, outcome).Inc() })
-	return nil
-}
-
-// serveAdmin serves metrics, health and profiles on an address of their own.
-func serveAdmin(address string, tel *telemetry.Telemetry, failed chan<- error) (*http.Server, error) {
+// serveBeside serves something on an address of its own.
+func serveBeside(address, what string, handler http.Handler, failed chan<- error) (*http.Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s for metrics: %w", address, err)
+		return nil, fmt.Errorf("listening on %s for %s: %w", address, what, err)
 	}
-	admin := &http.Server{Handler: tel.AdminHandler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	go func() {
-		if err := serveOn(admin, listener); err != nil {
+		if err := serveOn(server, listener); err != nil {
 			failed <- err
 		}
 	}()
-	return admin, nil
+	return server, nil
 }
 
 // greet tells where the server is and what to do next.
@@ -213,6 +206,8 @@ func (p *program) greet(cfg *config.Config, h *house) {
 func (h *house) stop(server *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
+	// Streams of events would not end by themselves.
+	h.endStreams()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()

@@ -11,20 +11,22 @@ import (
 	"manifold/pumpapi/oauth1"
 )
 
-// credentials are a program's and a token, ready to sign with.
+// credentials are a program's and its tokens: Token signs by OAuth 1.0a, Bearer
+// is sent as it is by OAuth 2.0.
 type credentials struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	Token        string `json:"token"`
 	TokenSecret  string `json:"token_secret"`
+	Bearer       string `json:"bearer"`
 }
 
 func (p *program) tokenCommand() *cobra.Command {
 	var asJSON bool
 	var name string
 	c := &cobra.Command{
-		Use: "token NICK", Short: "Print OAuth 1.0a credentials to act for somebody with", Args: arguments(1, "a nickname"),
-		Long: "Register a program and print what it signs its requests with to act for the\nperson: a client id and secret, a token and its secret. Whoever has them can do\nanything in the person's name.",
+		Use: "token NICK", Short: "Print OAuth credentials to act for somebody with", Args: arguments(1, "a nickname"),
+		Long: "Register a program and print what it acts for the person with: a client id and\nsecret, a token and its secret to sign requests by OAuth 1.0a, and a bearer token\nof OAuth 2.0. Whoever has them can do anything in the person's name.",
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := p.load(c)
 			if err != nil {
@@ -38,7 +40,8 @@ func (p *program) tokenCommand() *cobra.Command {
 				if asJSON {
 					return p.printJSON(t)
 				}
-				_, err = fmt.Fprintf(p.out, "client id      %s\nclient secret  %s\ntoken          %s\ntoken secret   %s\n", t.ClientID, t.ClientSecret, t.Token, t.TokenSecret)
+				_, err = fmt.Fprintf(p.out, "client id      %s\nclient secret  %s\ntoken          %s\ntoken secret   %s\nbearer token   %s\n",
+					t.ClientID, t.ClientSecret, t.Token, t.TokenSecret, t.Bearer)
 				return err
 			})
 		},
@@ -50,7 +53,8 @@ func (p *program) tokenCommand() *cobra.Command {
 
 func (h *house) issue(c *cobra.Command, nick, name string) (*credentials, error) {
 	ctx := c.Context()
-	out := &credentials{ClientID: oauth1.NewIdentifier(), ClientSecret: oauth1.NewSecret(), Token: oauth1.NewIdentifier(), TokenSecret: oauth1.NewSecret()}
+	out := &credentials{ClientID: oauth1.NewIdentifier(), ClientSecret: oauth1.NewSecret(), Token: oauth1.NewIdentifier(), TokenSecret: oauth1.NewSecret(),
+		Bearer: oauth1.NewSecret()}
 	err := h.db.Write(ctx, func(tx *models.Tx) error {
 		account, err := account(ctx, tx, nick)
 		if err != nil {
@@ -59,6 +63,10 @@ func (h *house) issue(c *cobra.Command, nick, name string) (*credentials, error)
 		now := time.Now()
 		if err := tx.InsertClient(ctx, &models.Client{ClientID: out.ClientID, Secret: out.ClientSecret, ApplicationName: name, ApplicationType: "native",
 			Created: now, Updated: now}); err != nil {
+			return err
+		}
+		if err := tx.InsertBearerToken(ctx, out.Bearer, &models.BearerToken{ClientID: out.ClientID, ActorID: account.ActorID,
+			Scope: models.ScopeAccount, Created: now}); err != nil {
 			return err
 		}
 		_, err = tx.EnsureAccessToken(ctx, &models.AccessToken{Token: out.Token, Secret: out.TokenSecret, ClientID: out.ClientID,
