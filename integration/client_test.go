@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -62,6 +63,7 @@ var browser = &http.Client{Timeout: patience, CheckRedirect: func(*http.Request,
 type request struct {
 	method, path, authorization string
 	body                        []byte
+	contentType                 string // of the body, "" for JSON
 }
 
 // sign makes a signed request for a path below the server's address. body is
@@ -87,10 +89,10 @@ func (r *request) send(s *server) (status int, answer string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	hr.Host = strings.TrimPrefix(s.url, "http://")
+	_, hr.Host, _ = strings.Cut(s.url, "://")
 	hr.Header.Set("Authorization", r.authorization)
 	if r.body != nil {
-		hr.Header.Set("Content-Type", "application/json")
+		hr.Header.Set("Content-Type", cmp.Or(r.contentType, "application/json"))
 	}
 	response, err := browser.Do(hr)
 	if err != nil {
@@ -133,6 +135,7 @@ type thing struct {
 type activity struct {
 	ID, Verb, Published string
 	Actor, Object       thing
+	Generator           struct{ DisplayName string }
 }
 
 // path is the address of something that is this person's, below the server.

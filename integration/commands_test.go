@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func TestCommands(t *testing.T) {
 			run  func(*testing.T, *server)
 		}{
 			{"accounts", testAccounts}, {"passwords", testPasswords}, {"suspension", testSuspension}, {"deletion", testDeletion},
-			{"post and follow", testPostAndFollow}, {"what prints data", testPrints},
+			{"post and follow", testPostAndFollow}, {"what prints data", testPrints}, {"moderation", testModeration}, {"reports", testReports}, {"deliveries", testDeliveries},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				here := *s
@@ -43,6 +44,14 @@ func testAccounts(t *testing.T, s *server) {
 	}
 	if got := s.do(password+"\n", "user", "add", "ben", "--password-stdin"); !strings.Contains(got, "ben@"+strings.TrimPrefix(s.url, "http://")) {
 		t.Errorf("the answer does not say how to log in: %s", got)
+	}
+	var invitation struct{ URL, Invitation string }
+	decode(t, s.do("", "user", "invite", "--days", "2", "--json"), &invitation)
+	if invitation.Invitation == "" || invitation.URL != s.url+"/main/register?invitation="+invitation.Invitation {
+		t.Errorf("the invitation is %+v", invitation)
+	}
+	if r := s.run("", "user", "invite", "--days", "0"); r.status != 2 || !strings.Contains(r.errs, "--days") {
+		t.Errorf("an invitation for no time: exit status %d, it says %q", r.status, r.errs)
 	}
 	var list []account
 	decode(t, s.do("", "user", "list", "--json"), &list)
@@ -284,4 +293,126 @@ func TestDoctorFindsFault(t *testing.T) {
 			t.Errorf("exit status %d:\n%s%s", r.status, r.out, r.errs)
 		}
 	})
+}
+
+func testModeration(t *testing.T, s *server) {
+	s.do("", "host", "block", "Bad.Example", "--public-comment", "spam", "--comment", "seen twice", "--reject-reports")
+	s.do("", "host", "limit", "meh.example")
+	s.do("", "host", "media", "pics.example")
+	s.do("", "host", "limit", "tmp.example")
+	s.do("", "host", "allow", "tmp.example")
+	const list = `#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate
+bad.example,suspend,false,true,spam,false
+meh.example,silence,false,false,,false
+pics.example,noop,true,false,,false
+`
+	if got := s.do("", "host", "export"); got != list {
+		t.Errorf("exported:\n%s\nwant:\n%s", got, list)
+	}
+	if got := s.do("worse.example,suspend,true\n", "host", "import", "-"); got != "1 servers\n" {
+		t.Errorf("the import says %q", got)
+	}
+	var policies []struct {
+		Domain, Severity string
+		RejectMedia      bool   `json:"reject_media"`
+		PrivateComment   string `json:"private_comment"`
+	}
+	decode(t, s.do("", "host", "list", "--json"), &policies)
+	if len(policies) != 4 || policies[0].PrivateComment != "seen twice" || policies[3].Domain != "worse.example" || policies[3].Severity != "block" || !policies[3].RejectMedia {
+		t.Errorf("the policies are %+v", policies)
+	}
+	if got := s.do("", "host", "list"); !strings.Contains(got, "bad.example") || !strings.Contains(got, "seen twice") {
+		t.Errorf("the list is\n%s", got)
+	}
+	s.do(password+"\n", "user", "add", "mod", "--password-stdin")
+	for _, args := range [][]string{{"silence", "mod"}, {"unsilence", "@mod"}, {"suspend", s.url + "/users/mod"}, {"unsuspend", "mod@" + strings.TrimPrefix(s.url, "http://")}} {
+		s.do("", append([]string{"actor"}, args...)...)
+	}
+	for _, refusal := range []struct {
+		says   string
+		status int
+		args   []string
+	}{
+		{"is no name of a server", 1, []string{"host", "block", "https://bad.example"}},
+		{"this server itself", 1, []string{"host", "block", "localhost"}},
+		{"No such 'host policy'", 1, []string{"host", "allow", "unknown.example"}},
+		{"the name of a server", 2, []string{"host", "limit"}},
+		{"nobody here knows", 1, []string{"actor", "silence", "nobody@far.example"}},
+	} {
+		if r := s.run("", refusal.args...); r.status != refusal.status || !strings.Contains(r.errs, refusal.says) {
+			t.Errorf("%v: exit status %d, it says %q", refusal.args, r.status, r.errs)
+		}
+	}
+}
+
+// What somebody here reports is read and resolved by the admin.
+func testReports(t *testing.T, s *server) {
+	ivy, jim := s.person("ivy"), s.person("jim")
+	id := func(p *person) string { return s.url + p.path("profile") }
+	var flagged activity
+	ivy.ask("POST", ivy.path("feed"), map[string]any{"verb": "flag-as-inappropriate", "content": "advertises",
+		"object": map[string]any{"id": id(jim), "objectType": "person"}}, &flagged)
+	var reports []struct {
+		ID, Reporter, Content string
+		Actors, Objects       []string
+	}
+	decode(t, s.do("", "report", "list", "--json"), &reports)
+	if len(reports) != 1 || reports[0].Reporter != id(ivy) || len(reports[0].Actors) != 1 || reports[0].Actors[0] != id(jim) {
+		t.Fatalf("the reports are %+v", reports)
+	}
+	if got := s.do("", "report", "list"); !strings.Contains(got, id(jim)) || !strings.Contains(got, reports[0].ID) {
+		t.Errorf("the list is\n%s", got)
+	}
+	s.do("", "report", "resolve", reports[0].ID)
+	if got := s.do("", "report", "list", "--json"); strings.TrimSpace(got) != "[]" {
+		t.Errorf("after it was resolved the reports are %s", got)
+	}
+	for says, refusal := range map[string]struct {
+		status int
+		id     string
+	}{"no open report": {1, reports[0].ID}, "is no id of a report": {2, "x"}} {
+		if r := s.run("", "report", "resolve", refusal.id); r.status != refusal.status || !strings.Contains(r.errs, says) {
+			t.Errorf("resolving %s: exit status %d, it says %q", refusal.id, r.status, r.errs)
+		}
+	}
+}
+
+// A post to somebody on a server that is not there is seen, and is sent again when
+// the admin says so.
+func testDeliveries(t *testing.T, s *server) {
+	kim := s.person("kim")
+	var posted activity
+	kim.ask("POST", kim.path("feed"), map[string]any{"verb": "post", "object": map[string]any{"objectType": "note", "content": "hello?"},
+		"to": []any{map[string]any{"objectType": "person", "id": "acct:nobody@localhost:1"}}}, &posted)
+	var failed []struct {
+		Activity, Inbox, State, Reason string
+		Attempts                       int
+	}
+	eventually(t, "the failure is listed", func() error {
+		failed = nil
+		decode(t, s.do("", "delivery", "list", "--json"), &failed)
+		if len(failed) == 0 {
+			return errors.New("nothing has failed")
+		}
+		return nil
+	})
+	if f := failed[0]; f.Activity != posted.ID || f.Inbox != "acct:nobody@localhost:1" || f.Attempts < 1 || f.Reason == "" {
+		t.Errorf("the failure is %+v", f)
+	}
+	if got := s.do("", "delivery", "list"); !strings.Contains(got, posted.ID) {
+		t.Errorf("the list is\n%s", got)
+	}
+	for _, args := range [][]string{{"--all"}, {"--activity", posted.ID}, {"--host", "localhost:1"}} {
+		if got := s.do("", append([]string{"delivery", "retry"}, args...)...); !strings.HasSuffix(got, " deliveries\n") {
+			t.Errorf("retry %v says %q", args, got)
+		}
+	}
+	for says, refusal := range map[string]struct {
+		status int
+		args   []string
+	}{"there is no activity": {1, []string{"--activity", s.url + "/api/activity/none"}}, "say what to send again": {2, nil}} {
+		if r := s.run("", append([]string{"delivery", "retry"}, refusal.args...)...); r.status != refusal.status || !strings.Contains(r.errs, says) {
+			t.Errorf("retry %v: exit status %d, it says %q", refusal.args, r.status, r.errs)
+		}
+	}
 }

@@ -184,7 +184,8 @@ func checkWhole(t *testing.T, database string) {
 	db := openDatabase(t, database)
 	for what, query := range map[string]string{
 		"items of streams without their activity": `SELECT COUNT(*) FROM stream_items s LEFT JOIN activities a ON a.id = s.activity_id WHERE a.id IS NULL`,
-		"items of streams without their owner":    `SELECT COUNT(*) FROM stream_items s LEFT JOIN actors a ON a.id = s.owner_id WHERE a.id IS NULL`,
+		"items of streams without their owner": `SELECT COUNT(*) FROM stream_items s LEFT JOIN actors a ON a.id = s.owner_id
+			WHERE a.id IS NULL AND s.owner_id <> 0`, // 0 has the public timeline
 		"activities without an object": `SELECT COUNT(*) FROM activities a LEFT JOIN objects o ON o.id = a.object_id
 			WHERE a.object_kind = 2 AND o.id IS NULL`,
 		"activities without an id": `SELECT COUNT(*) FROM activities a LEFT JOIN identifiers i ON i.ref_id = a.id AND i.kind = 3 WHERE i.iri IS NULL`,
@@ -194,7 +195,8 @@ func checkWhole(t *testing.T, database string) {
 		"ids of nothing": `SELECT COUNT(*) FROM identifiers i WHERE NOT EXISTS (SELECT 1 FROM actors WHERE id = i.ref_id AND i.kind = 1)
 			AND NOT EXISTS (SELECT 1 FROM objects WHERE id = i.ref_id AND i.kind = 2) AND NOT EXISTS (SELECT 1 FROM activities WHERE id = i.ref_id AND i.kind = 3)`,
 		"addressees of nothing": `SELECT COUNT(*) FROM audience u LEFT JOIN activities a ON a.id = u.activity_id WHERE a.id IS NULL`,
-		"activities that are not in their author's outbox": `SELECT COUNT(*) FROM activities a WHERE a.local
+		// What the server answers for somebody is delivered, and shown nowhere.
+		"activities that are not in their author's outbox": `SELECT COUNT(*) FROM activities a WHERE a.local AND a.verb NOT IN ('accept', 'reject')
 			AND NOT EXISTS (SELECT 1 FROM stream_items s WHERE s.owner_id = a.actor_id AND s.kind = 2 AND s.activity_id = a.id)`,
 		"streams that do not count to their end": `SELECT COUNT(*) FROM (SELECT owner_id FROM stream_items GROUP BY owner_id, kind, class
 			HAVING COUNT(*) <> MAX(ordinal) OR COUNT(DISTINCT ordinal) <> COUNT(*) OR MIN(ordinal) <> 1) x`,

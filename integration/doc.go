@@ -9,9 +9,15 @@
 // acknowledged is there after a crash, that several processes get along on one
 // database.
 //
-// The tests need PostgreSQL (see package scratchpg) and Debian's
-// python3-pypump; `make test` installs both. If MANIFOLD_TOOLS names a directory
+// The tests need PostgreSQL (see package scratchpg), Debian's python3-pypump, and a
+// server of the fediverse that is made with Fedify (the folder fedify has it, npm
+// what it is made of); `make test` installs all of them. If MANIFOLD_TOOLS names a directory
 // with pypump_check.py in it, that program has to be content with the server too.
+//
+// With the build tag desktop there are tests that work the desktop clients of the
+// network, Pumpa, Dianara and Choqok, as a person does: `make desktop`. They need
+// a kernel that gives namespaces (user_namespaces(7)), and leave screenshots in
+// MANIFOLD_ARTIFACTS, or else in manifold-desktop below the temporary directory.
 //
 // The command in bench measures speed.
 package integration

@@ -197,6 +197,10 @@ func TestConfigurationErrors(t *testing.T) {
 		{"a file that is not there", []string{"--config", filepath.Join(dir, "none.toml")}, "", 2, []string{"none.toml"}},
 		{"a certificate that is not given", []string{"--tls", "files"}, "", 2, []string{"tls_cert"}},
 		{"a certificate that is not there", []string{"--url", "https://localhost", "--tls", "files", "--tls-cert", "none.pem", "--tls-key", "none.pem"}, "", 1, []string{"none.pem"}},
+		{"a log file that cannot be made", []string{"--log-file", filepath.Join(dir, "none", "log")}, "", 1, []string{"log_file", "none"}},
+		{"a second port that is no address", []string{"--url", "https://localhost", "--redirect-listen", "80"}, "", 2, []string{"--redirect-listen", "HOST:PORT"}},
+		{"redirects to what is not there", []string{"--redirect-listen", ":80"}, "", 2, []string{"redirect_listen", "https"}},
+		{"confirmation without mail", nil, "MANIFOLD_REQUIRE_EMAIL=on", 2, []string{"require_email", "smtp_server"}},
 		{"an argument too many", []string{"now"}, "", 2, []string{"now"}},
 		{"a database that does not answer", []string{"--database", "postgres://nobody:secret@127.0.0.1:1/none"}, "", 1, []string{"127.0.0.1"}},
 		{"a database that cannot be made", []string{"--database", "/proc/none/manifold.db"}, "", 1, []string{"/proc/none"}},
@@ -238,6 +242,8 @@ func TestHealthMetricsAndProfiles(t *testing.T) {
 			{"http://" + admin + "/metrics", `manifold_http_requests_total{`},
 			{"http://" + admin + "/metrics", `route="POST /api/user/{nick}/feed"`},
 			{"http://" + admin + "/metrics", `manifold_store_cached_documents `},
+			{"http://" + admin + "/metrics", `manifold_hub_renderings_total 0`},
+			{"http://" + admin + "/metrics", `manifold_hub_subscribers 0`},
 			{"http://" + admin + "/metrics", `go_goroutines `},
 			{"http://" + admin + "/debug/pprof/goroutine?debug=1", "main.main"},
 		} {
@@ -326,7 +332,8 @@ func TestTLSWithFiles(t *testing.T) {
 	s.stop()
 }
 
-// certificate makes a certificate for localhost that is trusted by itself.
+// certificate makes a certificate for localhost, by name and number, that is trusted
+// by itself.
 func certificate(t *testing.T) (certFile, keyFile string, trusted *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -335,7 +342,8 @@ func certificate(t *testing.T) (certFile, keyFile string, trusted *x509.CertPool
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -21,12 +21,13 @@ import (
 	"manifold/internal/scratchpg"
 )
 
-// programPath is the program under test, which TestMain builds.
-var programPath string
+// programPath is the program under test, which TestMain builds, unless
+// MANIFOLD_TEST_PROGRAM names one.
+var programPath = os.Getenv("MANIFOLD_TEST_PROGRAM")
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "manifold-integration-")
-	if err == nil {
+	if err == nil && programPath == "" {
 		programPath = filepath.Join(dir, "manifold")
 		err = build(programPath)
 	}

@@ -356,6 +356,10 @@ func (f *fill) notes(ctx context.Context) error {
 		err = f.copies(ctx, "originals", "new_notes", map[string]string{
 			"id": "s.id + 2", "ref_id": fmt.Sprintf("CASE t.ref_id WHEN %d THEN s.id ELSE s.id + 1 END", f.activity), "sender_id": "s.author", "received": "s.at"}, "")
 	}
+	if err == nil {
+		// Or the server would begin with putting all of it into the index of words.
+		err = f.exec(ctx, "DELETE FROM search_queue")
+	}
 	return err
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,6 +75,8 @@ type load struct {
 	address  string
 	requests [][]byte
 	atMost   time.Duration
+	// status is that of all answers, 0 for 200.
+	status int
 	// check is called with every sampled body, by several goroutines.
 	check func(body []byte) error
 }
@@ -154,7 +157,7 @@ func (l *load) client(c *connection, first int, began time.Time, stop *atomic.Bo
 		o.latencies = append(o.latencies, time.Since(sent))
 		o.requests++
 		o.bytes += int64(len(body))
-		if status != http.StatusOK {
+		if status != cmp.Or(l.status, http.StatusOK) {
 			return fmt.Errorf("request %d: status %d: %.300s", i, status, body)
 		}
 		if l.check != nil && o.requests%sampleEvery == 1 {

@@ -13,7 +13,10 @@
 //     inboxes, posts, and one post to ten thousand followers. All requests are
 //     signed before the clock starts, every answer's status is checked, and a
 //     sample of their bodies. What was acknowledged must be found in the database
-//     afterwards.
+//     afterwards. Then a thousand people of other servers, which this program plays
+//     too, follow somebody who posts, and deliver signed activities themselves; a
+//     thousand others subscribe to the feed of somebody at the hub; and ten thousand
+//     people connect to the realtime service, and some post.
 //  4. A table is printed, and the same as JSON where -json says.
 //
 // It needs Linux (memory and CPU times are read from /proc) and an installed
@@ -30,6 +33,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -65,9 +69,19 @@ type plan struct {
 	jsonFile string
 	// program is a server that is built already, "" to build one.
 	program string
+	// connections is how many people are connected to the realtime service.
+	connections int
+	// inboxes is how many inboxes elsewhere are delivered to, 0 to leave federation
+	// out.
+	inboxes int
+	// part is the only thing that is measured besides the starts, "" for all.
+	part string
 	// profiles is the folder for CPU profiles of the server, "" for none.
 	profiles string
 }
+
+// alone are the parts that are compared with nothing that is measured before.
+var alone = []string{"fame", "hub", "realtime"}
 
 func parse(args []string) (*plan, error) {
 	p := &plan{databases: []string{"sqlite", "postgres"}}
@@ -77,6 +91,9 @@ func parse(args []string) (*plan, error) {
 	stored := f.String("stored", "10000,1000000", "sizes of the store, in activities")
 	only := f.String("only", "", "sqlite or postgres")
 	f.StringVar(&p.jsonFile, "json", "", "`file` to write the figures to as JSON")
+	f.IntVar(&p.connections, "connections", fameFollowers, "realtime connections, 0 for none")
+	f.IntVar(&p.inboxes, "inboxes", 1000, "inboxes elsewhere and subscribers of a feed that are delivered to, 0 for none")
+	f.StringVar(&p.part, "part", "", "measure nothing but this: "+strings.Join(alone, ", "))
 	f.StringVar(&p.program, "program", "", "server to measure instead of building one")
 	f.StringVar(&p.profiles, "profiles", "", "`folder` for a CPU profile of the server under each kind of request")
 	if err := f.Parse(args); err != nil {
@@ -92,6 +109,15 @@ func parse(args []string) (*plan, error) {
 	}
 	if *small && !given["stored"] {
 		*stored = "10000"
+	}
+	if p.connections < 0 || p.connections > fameFollowers || p.connections%tenFollowers != 0 {
+		return nil, fmt.Errorf("-connections %d: a multiple of %d is possible, at most %d", p.connections, tenFollowers, fameFollowers)
+	}
+	if p.part != "" && !slices.Contains(alone, p.part) {
+		return nil, fmt.Errorf("-part %s: possible are %s", p.part, strings.Join(alone, ", "))
+	}
+	if p.inboxes < 0 || p.inboxes > 10_000 {
+		return nil, fmt.Errorf("-inboxes %d: 0 to 10000 are possible", p.inboxes)
 	}
 	if p.seconds <= 0 || p.seconds > 60 {
 		// The signatures of the last requests would be too old.

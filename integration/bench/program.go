@@ -68,6 +68,7 @@ func (p *program) command(ctx context.Context, args ...string) *exec.Cmd {
 	c.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "MANIFOLD_URL=" + site, "MANIFOLD_LISTEN=" + p.address, "MANIFOLD_DATABASE=" + p.dsn,
 		"MANIFOLD_DATA_DIR=" + p.dir, "MANIFOLD_RATE_LIMITS=off", "MANIFOLD_METRICS_LISTEN=" + p.admin,
+		"MANIFOLD_ALLOW_PRIVATE_ADDRESSES=true", // those of the servers that this program plays
 	}
 	return c
 }

@@ -55,6 +55,12 @@ func (s *session) add(r result) {
 	s.report.add(r)
 }
 
+// part is one of the things that are measured; those without a name are always.
+type part struct {
+	name    string
+	measure func(context.Context) error
+}
+
 func (s *session) run(ctx context.Context) (err error) {
 	if s.program, err = newProgram(s.plan.program, s.dir, s.dsn); err != nil {
 		return err
@@ -64,8 +70,12 @@ func (s *session) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.store.Close()
-	for _, step := range []func(context.Context) error{s.fill, s.starts, s.reads, s.posts, s.fame, s.memory} {
-		if err := step(ctx); err != nil {
+	parts := []part{{"reads", s.reads}, {"posts", s.posts}, {"fame", s.fame}, {"memory", s.memory}, {"federation", s.federation}, {"hub", s.hub}, {"realtime", s.realtime}}
+	for _, p := range append([]part{{"", s.fill}, {"", s.starts}}, parts...) {
+		if s.plan.part != "" && p.name != "" && p.name != s.plan.part {
+			continue
+		}
+		if err := p.measure(ctx); err != nil {
 			return err
 		}
 	}

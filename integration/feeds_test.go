@@ -1,0 +1,170 @@
+package integration
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// checkFeeds has parsers that are not ours read documents, by the address that each
+// was found at, and reports what the rules of Atom forbid.
+func checkFeeds(t *testing.T, documents map[string]string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	program, err := filepath.Abs("testdata/feed_check.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	arguments := []string{program}
+	for address, document := range documents {
+		file := filepath.Join(dir, strconv.Itoa(len(arguments))+".atom")
+		if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		arguments = append(arguments, file, address)
+	}
+	c := exec.CommandContext(ctx, python, arguments...)
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PYTHONDONTWRITEBYTECODE=1", "LC_ALL=C.UTF-8"}
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Errorf("%v (python3-feedparser is needed)\n%s", err, out)
+	}
+}
+
+// atomAt reads a document as a feed reader does.
+func (s *server) atomAt(t *testing.T, address string) string {
+	t.Helper()
+	r := s.wire("GET", strings.TrimPrefix(address, s.url), nil, "Accept: application/atom+xml").is(t, address, 200)
+	if kind := r.header.Get("Content-Type"); !strings.HasPrefix(kind, "application/atom+xml") {
+		t.Fatalf("%s is %s", address, kind)
+	}
+	return r.body
+}
+
+// TestFeedsAreValid: every kind of feed that we write, with everything that can be
+// in one, holds the rules of RFC 4287 for those who are strict about them.
+func TestFeedsAreValid(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, database string) {
+		s := newServer(t, database, "MANIFOLD_ALLOW_PRIVATE_ADDRESSES=true")
+		s.start()
+		ann, bob := s.person("ann"), s.person("bob")
+		documents := map[string]string{}
+		add := func(address string) { documents[address] = s.atomAt(t, address) }
+		add(s.url + "/users/bob/feed.atom") // nothing is in it
+		add(s.url + "/public.atom")
+		pushed := subscribe(t, s, s.url+"/users/ann/feed.atom")
+
+		var none any
+		ann.ask("PUT", ann.path("profile"), map[string]any{"objectType": "person", "displayName": `Ann <&> "Co"`, "summary": "Walks.\nReads <b>books</b>.",
+			"location": map[string]any{"objectType": "place", "displayName": "The Hills"}}, &none)
+		everybody := map[string]any{"objectType": "collection", "id": "http://activityschema.org/collection/public"}
+		act := func(p *person, verb string, object any, more ...any) activity {
+			t.Helper()
+			var a activity
+			p.ask("POST", p.path("feed"), map[string]any{"verb": verb, "object": object, "to": append(more, everybody)}, &a)
+			return a
+		}
+		group := act(ann, "create", map[string]any{"objectType": "group", "displayName": "Walkers & <co>"}).Object
+		var posted []thing
+		for _, o := range []map[string]any{
+			{"objectType": "note", "content": "A <b>note</b> with <a href=\"https://example.org/?a=1&b=2\">a link</a>, \u0001 and ]]>"},
+			{"objectType": "note", "content": "Hidden", "tags": []any{map[string]any{"objectType": "hashtag", "displayName": "#walking"}}},
+			{"objectType": "article", "displayName": "Walking <1>", "content": "<p>One foot</p><p>and the other.</p>", "summary": "How to walk"},
+			{"objectType": "image", "displayName": "Elsewhere", "fullImage": map[string]any{"url": "https://pictures.example/1.jpg", "width": 4, "height": 3}},
+			{"objectType": "video", "displayName": "Waves", "stream": map[string]any{"url": "https://pictures.example/1.webm", "duration": 20}},
+			{"objectType": "audio", "displayName": "Birds", "stream": map[string]any{"url": "https://pictures.example/1.ogg"}},
+			{"objectType": "file", "displayName": "A map", "fileUrl": "https://pictures.example/map.pdf", "mimeType": "application/pdf"},
+			{"objectType": "bookmark", "displayName": "A page", "targetUrl": "https://example.org/"},
+			{"objectType": "event", "displayName": "A walk", "startTime": "2026-12-01T10:00:00Z"},
+			{"objectType": "place", "displayName": "The Hills", "position": map[string]any{"latitude": 45.5, "longitude": -73.6}},
+			{"objectType": "question", "displayName": "Left?", "content": "or right?"},
+			{"objectType": "https://example.org/types#kite", "displayName": "A kite"},
+			{"objectType": "note"},
+		} {
+			o["location"] = map[string]any{"objectType": "place", "displayName": "Here"}
+			posted = append(posted, act(ann, "post", o, map[string]any{"objectType": "person", "id": s.url + bob.path("profile")}, ref(group)).Object)
+		}
+		for _, o := range posted {
+			act(bob, "post", map[string]any{"objectType": "comment", "content": "An answer to " + o.ObjectType, "inReplyTo": ref(o)})
+			act(bob, "share", ref(o))
+		}
+		act(ann, "favorite", ref(posted[2]))
+		act(ann, "share", ref(act(bob, "post", map[string]any{"objectType": "note", "content": "to be shared"}).Object))
+		act(ann, "delete", ref(posted[1]))
+
+		for _, path := range []string{"/users/ann/feed.atom", "/users/bob/feed.atom", "/public.atom"} {
+			add(s.url + path)
+			if n := strings.Count(documents[s.url+path], "<entry>"); n < 10 {
+				t.Errorf("%s has %d entries", path, n)
+			}
+		}
+		add(group.ID + "/feed.atom")
+		if !strings.Contains(documents[group.ID+"/feed.atom"], "<entry>") {
+			t.Error("the feed of the group has no entry")
+		}
+		add(posted[0].ID)
+		add(posted[2].ID)
+		// What is pushed is the feed with no more than what is new in it.
+		deadline := time.After(patience)
+		for delivered := 0; delivered < len(posted); {
+			select {
+			case feed := <-pushed:
+				checkFeeds(t, map[string]string{s.url + "/users/ann/feed.atom": feed})
+				delivered += strings.Count(feed, "<entry>")
+			case <-deadline:
+				t.Fatalf("%d of %d entries were pushed", delivered, len(posted))
+			}
+		}
+		checkFeeds(t, documents)
+	})
+}
+
+// ref names a thing.
+func ref(o thing) map[string]any { return map[string]any{"objectType": o.ObjectType, "id": o.ID} }
+
+// subscribe has a feed pushed to a server that confirms what it asked for, and
+// returns what comes.
+func subscribe(t *testing.T, s *server, topic string) <-chan string {
+	t.Helper()
+	pushed := make(chan string, 100)
+	confirmed := make(chan struct{}, 1)
+	callback := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, r.URL.Query().Get("hub.challenge"))
+			confirmed <- struct{}{}
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		pushed <- string(body)
+	}))
+	t.Cleanup(callback.Close)
+	form := url.Values{"hub.mode": {"subscribe"}, "hub.topic": {topic}, "hub.callback": {callback.URL + "/callback"}, "hub.lease_seconds": {"864000"}}
+	answer, err := http.PostForm(s.url+"/hub", form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusAccepted {
+		t.Fatalf("the hub answers %d", answer.StatusCode)
+	}
+	select {
+	case <-confirmed:
+	case <-time.After(patience):
+		t.Fatal("the hub does not ask back")
+	}
+	return pushed
+}
