@@ -175,3 +175,33 @@ func TestActivityPubAlone(t *testing.T) {
 		s.wire("GET", "/api/user/ann/feed", nil).is(t, "the API of pump.io", 404)
 	})
 }
+
+// TestIDsLeadToDescriptors: whoever asks an id or the page of somebody, or the id of a
+// group, in whatever form, is led by the header to the descriptor, and by that to
+// the feed.
+func TestIDsLeadToDescriptors(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, database string) {
+		s := newServer(t, database)
+		s.start()
+		ann := s.person("ann")
+		var made activity
+		ann.ask("POST", ann.path("feed"), map[string]any{"verb": "create", "object": map[string]any{"objectType": "group", "displayName": "Walkers"},
+			"to": []any{map[string]any{"objectType": "collection", "id": "http://activityschema.org/collection/public"}}}, &made)
+		for address, feed := range map[string]string{s.url + "/ann": "/users/ann/feed.atom", s.url + "/users/ann": "/users/ann/feed.atom",
+			s.url + ann.path("profile"): "/users/ann/feed.atom", made.Object.ID: strings.TrimPrefix(made.Object.ID, s.url) + "/feed.atom"} {
+			for _, accept := range []string{"application/activity+json", "application/json", "text/html"} {
+				links := s.wire("HEAD", strings.TrimPrefix(address, s.url), nil, "Accept: "+accept).header.Values("Link")
+				i := slices.IndexFunc(links, func(l string) bool { return strings.HasSuffix(l, `>; rel="lrdd"; type="application/xrd+xml"`) })
+				if i < 0 {
+					t.Errorf("%s as %s has the links %q", address, accept, links)
+					continue
+				}
+				target, _, _ := strings.Cut(strings.TrimPrefix(links[i], "<"), ">")
+				if d := s.wire("GET", strings.TrimPrefix(target, s.url), nil).is(t, target, 200); !strings.Contains(d.body, `href="`+s.url+feed+`"`) {
+					t.Errorf("%s leads to %s, which says %s", address, target, d.body)
+				}
+			}
+		}
+	})
+}

@@ -105,8 +105,10 @@ func New(o Options) (*Server, error) {
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 // Register adds everything that is answered to a router, which must use encoded
-// paths. Some build the paths by hand, and end them in a slash.
+// paths. Some build the paths by hand, and end them in a slash. What others answer on
+// that router at the names of people and groups gets a link to what is answered here.
 func (s *Server) Register(router *mux.Router) {
+	router.Use(s.link)
 	on := func(path string, h handler) {
 		router.Handle(path+"{slash:/?}", s.let("GET "+path, h)).Methods(http.MethodGet, http.MethodHead)
 	}
