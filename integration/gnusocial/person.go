@@ -287,3 +287,10 @@ func (p *Person) Profile() Profile {
 	defer p.server.mu.Unlock()
 	return p.profile.Profile
 }
+
+// Listed are the names of those who are known here to be on a list.
+func (s *Server) Listed(list string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.lists[list]))
+}
