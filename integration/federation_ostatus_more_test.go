@@ -59,7 +59,7 @@ func annRepeatsBobs(w *neighbours) {
 	n := w.posts(bob, gnusocial.Post{Content: "pass it on"})
 	ann.sees("inbox", "the note", by(bob.Acct(), "post", n.ID))
 	about := args{"objectType": "note", "id": n.ID}
-	share := ann.does(args{"verb": "share", "object": about})
+	share := ann.does(args{"verb": "share", "object": about, "to": everyone})
 	got := w.arrives("the repeat", share.id())
 	if got.Verb != "share" || got.Repeats != n.ID || got.Author != ann.actor() || !strings.Contains(got.Content, "pass it on") {
 		w.t.Errorf("the repeat came as %+v", got)
@@ -149,14 +149,11 @@ func groupHere(w *neighbours) {
 	name := w.nick("walkers")
 	group := ann.does(args{"verb": "create", "to": everyone, "object": args{"objectType": "group", "displayName": name}}).ref("object")
 	in := args{"objectType": "group", "id": group}
-	cid.does(args{"verb": "join", "object": in})
+	for _, who := range []*person{ann, cid} {
+		who.does(args{"verb": "join", "object": in})
+	}
 	w.must(bob.Join("acct:" + name + "@" + strings.TrimPrefix(w.s.url, "http://")))
-	w.until("the site has the feed of the group", func() error {
-		if state := w.g.Subscription(group); state != "active" {
-			return fmt.Errorf("the subscription is %q", state)
-		}
-		return nil
-	})
+	w.delivers(group, group+"/feed.atom")
 	if known := w.g.Profile(group); !known.Group || known.Nick != name {
 		w.t.Errorf("the group is known as %+v", known)
 	}
@@ -174,6 +171,13 @@ func groupHere(w *neighbours) {
 		w.t.Errorf("what bob says in the group came in as %v", seen)
 	}
 	ann.sees("inbox", "what bob says in the group", by(bob.Acct(), "post", n.ID))
+
+	w.until("the group shows what bob says", func() error {
+		if got := w.g.Notice(n.ID); !slices.Contains(got.Groups, group) {
+			return fmt.Errorf("it is in %v", got.Groups)
+		}
+		return nil
+	})
 
 	w.must(bob.Leave(group))
 	eventually(w.t, "bob is no member", func() error { return holds(ann, members, bob.Acct(), false) })

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +16,8 @@ type neighbours struct {
 	t *testing.T
 	s *server
 	g *gnusocial.Server
+	// db is the database of the server.
+	db *sql.DB
 }
 
 // neighbour is somebody with an account on the site.
@@ -40,13 +43,12 @@ func TestGNUSocial(t *testing.T) {
 // one site for each database. In the end the site must have taken all that it was sent.
 func onEachNeighbourhood(t *testing.T, tests []neighbourTest) {
 	onEachDatabase(t, func(t *testing.T, database string) {
-		w := &neighbours{t, newServer(t, database, federating...), gnuSocial(t, gnusocial.Options{})}
-		w.s.start()
+		w := meetNeighbours(t, database, gnusocial.Options{})
 		t.Run("with", func(t *testing.T) {
 			for _, tt := range tests {
 				t.Run(tt.name, func(t *testing.T) {
 					t.Parallel()
-					tt.run(&neighbours{t, w.s.at(t), w.g})
+					tt.run(w.at(t))
 				})
 			}
 		})
@@ -54,6 +56,17 @@ func onEachNeighbourhood(t *testing.T, tests []neighbourTest) {
 		w.s.stop()
 	})
 }
+
+// meetNeighbours starts a server on a database, and a site.
+func meetNeighbours(t *testing.T, database string, o gnusocial.Options) *neighbours {
+	t.Helper()
+	w := &neighbours{t, newServer(t, database, federating...), gnuSocial(t, o), openDatabase(t, database)}
+	w.s.start()
+	return w
+}
+
+// at are the same in another test.
+func (w *neighbours) at(t *testing.T) *neighbours { return &neighbours{t, w.s.at(t), w.g, w.db} }
 
 // gnuSocial starts a site that ends with the test.
 func gnuSocial(t *testing.T, o gnusocial.Options) *gnusocial.Server {
@@ -157,9 +170,20 @@ func (w *neighbours) bobFollows(bob *neighbour, ann *person) {
 	w.t.Helper()
 	w.must(bob.Follow(ann.acct()))
 	ann.lists("followers", bob.Acct())
+	w.delivers(ann.actor(), ann.actor()+"/feed.atom")
+}
+
+// delivers waits until the hub of the server would deliver what is new in a feed. It
+// counts who has confirmed a moment after the site has.
+func (w *neighbours) delivers(uri, feed string) {
+	w.t.Helper()
 	w.until("the hub of the server delivers to the site", func() error {
-		if state := w.g.Subscription(ann.actor()); state != "active" {
-			return fmt.Errorf("the subscription is %q", state)
+		var n int
+		if err := w.db.QueryRow("SELECT COUNT(*) FROM hub_subscribers WHERE topic = '" + feed + "'").Scan(&n); err != nil {
+			w.t.Fatal(err)
+		}
+		if state := w.g.Subscription(uri); state != "active" || n != 1 {
+			return fmt.Errorf("the subscription is %q, and the hub has %d", state, n)
 		}
 		return nil
 	})

@@ -112,6 +112,9 @@ func (p *page) thing(o *models.Object) *atom.Entry {
 		}
 	}
 	e.Summary, e.Categories = warning(d), topics(d)
+	if e.Content == "" {
+		e.Content = titleAsContent(d, e.Title)
+	}
 	e.Point, e.Place = whereabouts(d.Location)
 	e.InReplyTo, e.Conversation = p.answered(o), p.conversation(o)
 	e.Links = append(e.Links, enclosures(d)...)
@@ -227,6 +230,20 @@ func contentOf(d *vocab.Object) string {
 		full = firstOf(webAddress(d.FullImage.URL), full)
 	}
 	return `<p><a href="` + html.EscapeString(full) + `"><img src="` + html.EscapeString(picture.URL) + `" alt="` + html.EscapeString(d.DisplayName) + `"></a></p>` + body
+}
+
+// titleAsContent is what stands for the content of what has none, such as a file:
+// GNU social drops an entry that says nothing.
+func titleAsContent(d *vocab.Object, title string) string {
+	address := webAddress(d.FileURL)
+	if d.Stream != nil {
+		address = firstOf(webAddress(d.Stream.URL), address)
+	}
+	text := html.EscapeString(title)
+	if address == "" {
+		return text
+	}
+	return `<p><a href="` + html.EscapeString(address) + `">` + text + `</a></p>`
 }
 
 // maxAttachments is how many attachments of a thing are shown.

@@ -75,3 +75,26 @@ func TestEntryOfAShareHasItsSource(t *testing.T) {
 		}
 	})
 }
+
+// GNU social drops what has no content: a title stands for it.
+func TestEntryWithoutContent(t *testing.T) {
+	onBoth(t, func(s *site) {
+		ann := s.person("ann")
+		public := []*vocab.Object{{ID: vocab.PublicID, Type: vocab.TypeCollection}}
+		for _, tt := range []struct {
+			object *vocab.Object
+			want   string
+		}{
+			{&vocab.Object{Type: vocab.TypeFile, DisplayName: "A <map>", FileURL: "https://far.example/map.pdf?a=1&b=2", MimeType: "application/pdf"},
+				`<p><a href="https://far.example/map.pdf?a=1&amp;b=2">A &lt;map&gt;</a></p>`},
+			{&vocab.Object{Type: vocab.TypeAudio, DisplayName: "Birds", Stream: &vocab.Media{URL: "https://far.example/1.ogg"}}, `<p><a href="https://far.example/1.ogg">Birds</a></p>`},
+			{note(""), "A note by ANN"},
+		} {
+			posted := s.do(ann, &vocab.Activity{Verb: vocab.VerbPost, To: public, Object: tt.object}).Doc.Object
+			e := s.entries(home + "/users/ann/feed.atom")[0]
+			if e.ID != posted.ID || e.Content != tt.want {
+				s.t.Errorf("%s: the content is %q, want %q", tt.object.Type, e.Content, tt.want)
+			}
+		}
+	})
+}
