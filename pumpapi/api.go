@@ -1,6 +1,7 @@
 package pumpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,9 @@ type Options struct {
 	// Outbound speaks with the servers of people who log in from elsewhere, and
 	// fetches what lies elsewhere for the people here; without it neither happens.
 	Outbound *outbound.Client
+	// FollowPage returns where the server of a visitor has them confirm that they
+	// follow whoever uri names; see [pages.postVisit]. Nil lets nobody begin here.
+	FollowPage func(ctx context.Context, visitor, uri string) (string, error)
 	// RemoteAddress returns the address of a client, for servers behind a proxy.
 	// Nil takes that of the connection.
 	RemoteAddress func(*http.Request) string
@@ -88,6 +92,8 @@ type API struct {
 	attempts     *attempts
 	outbound     *outbound.Client
 	requireEmail bool
+	// followPage is Options.FollowPage.
+	followPage func(ctx context.Context, visitor, uri string) (string, error)
 	// remoteAddress is Options.RemoteAddress.
 	remoteAddress func(*http.Request) string
 	// identified is Options.Identified.
@@ -121,7 +127,7 @@ func New(o Options) (*API, error) {
 	if a.remoteAddress == nil {
 		a.remoteAddress = func(r *http.Request) string { return r.RemoteAddr }
 	}
-	a.identified = o.Identified
+	a.identified, a.followPage = o.Identified, o.FollowPage
 	if a.fragments, err = newFragments(); err != nil {
 		return nil, err
 	}

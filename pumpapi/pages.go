@@ -81,6 +81,8 @@ type page struct {
 	// that no account is made without.
 	Invitation      string
 	NeedsInvitation bool
+	// Who is somebody, or a group, that a page is about.
+	Who *shownProfile
 	// Programs can act for the person.
 	Programs []programLine
 }
@@ -113,9 +115,13 @@ func (p *pages) showLeadingTo(w http.ResponseWriter, status int, name string, v 
 	if err := p.templates.ExecuteTemplate(&b, name, v); err != nil {
 		return err
 	}
+	pictures := ""
+	if v.Who != nil {
+		pictures = "; img-src " + v.Who.pictures
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action "+action+"; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'"+pictures+"; form-action "+action+"; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")

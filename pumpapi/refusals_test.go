@@ -78,6 +78,9 @@ var (
 	noToken = []refusal{{who: "stranger", status: 400, says: unsigned, as: asPlain}}
 	// noCode is what somebody has who invents the end of an address.
 	noCode = refusal{who: "stranger", status: 400, says: "link", as: asPage}
+	// noVisitor is somebody who wants to begin here, on a server that does not ask
+	// others.
+	noVisitor = refusal{who: "stranger", status: 403, says: "This server cannot look for yours.", as: asPage}
 	// never is refused by what answers everybody the same.
 	never = []refusal{{who: "stranger", query: "x=%00", status: 400, says: noText}}
 )
@@ -192,25 +195,34 @@ var refusals = map[string][]refusal{
 	"POST /main/upload":        {{who: "stranger", status: 401, says: notLoggedIn, as: asUpload}},
 	"POST /main/upload-avatar": {{who: "stranger", status: 401, says: notLoggedIn, as: asUpload}},
 
-	"GET /main/account":              {{who: "stranger", status: 303, says: "/main/login?continue=%2Fmain%2Faccount", as: asDirection}},
-	"POST /main/account/password":    {noForm, {who: "ann browser", body: url.Values{"current": {password}}, status: 403, says: oldForm, as: asPage}},
-	"POST /main/account/email":       {noForm, {who: "ann browser", body: url.Values{"current": {password}}, status: 403, says: oldForm, as: asPage}},
-	"POST /main/account/revoke":      {noForm, {who: "ann browser", body: url.Values{}, status: 403, says: oldForm, as: asPage}},
-	"POST /main/account/sessions":    {noForm, {who: "ann browser", body: url.Values{}, status: 403, says: oldForm, as: asPage}},
-	"POST /main/account/delete":      {noForm, {who: "ann browser", body: url.Values{"current": {password}}, status: 403, says: oldForm, as: asPage}},
-	"GET /main/recover":              {{who: "closed", status: 404, says: "sends no mail", as: asPage}},
-	"POST /main/recover":             {noForm, {who: "stranger", body: doc{"nickname": "nobody"}, status: 400, says: noNobody, as: asRecover}},
-	"GET /main/recover/{code}":       {noCode},
-	"POST /main/recover/{code}":      {noForm},
-	"POST /main/redeem-code":         {{who: "stranger", status: 400, says: unsigned, as: asPlain}, {who: "program", body: doc{"code": "x"}, status: 400, says: "This link is unknown, was used, or is too old."}},
-	"GET /main/confirm":              {{who: "closed", status: 404, says: "sends no mail", as: asPage}},
-	"POST /main/confirm":             {noForm},
-	"GET /main/confirm/{code}":       {noCode},
-	"GET /main/unsubscribe/{token}":  {noCode},
-	"POST /main/unsubscribe/{token}": {noCode},
-	"GET /authorize_interaction":     {{who: "stranger", status: 400, says: "whom to follow", as: asPage}},
-	"POST /authorize_interaction":    {noForm, {who: "ann browser", body: url.Values{"uri": {"bob@pump.example"}}, status: 403, says: oldForm, as: asPage}},
-	"GET /uploads/{path:.+}":         {{who: "stranger", path: "/uploads/ann/none.png", status: 404, says: "No such file."}, {who: "bob", path: "{upload}", status: 403, says: "Not allowed"}},
+	"GET /main/account":                      {{who: "stranger", status: 303, says: "/main/login?continue=%2Fmain%2Faccount", as: asDirection}},
+	"POST /main/account/password":            {noForm, {who: "ann browser", body: url.Values{"current": {password}}, status: 403, says: oldForm, as: asPage}},
+	"POST /main/account/email":               {noForm, {who: "ann browser", body: url.Values{"current": {password}}, status: 403, says: oldForm, as: asPage}},
+	"POST /main/account/revoke":              {noForm, {who: "ann browser", body: url.Values{}, status: 403, says: oldForm, as: asPage}},
+	"POST /main/account/sessions":            {noForm, {who: "ann browser", body: url.Values{}, status: 403, says: oldForm, as: asPage}},
+	"POST /main/account/delete":              {noForm, {who: "ann browser", body: url.Values{"current": {password}}, status: 403, says: oldForm, as: asPage}},
+	"GET /main/recover":                      {{who: "closed", status: 404, says: "sends no mail", as: asPage}},
+	"POST /main/recover":                     {noForm, {who: "stranger", body: doc{"nickname": "nobody"}, status: 400, says: noNobody, as: asRecover}},
+	"GET /main/recover/{code}":               {noCode},
+	"POST /main/recover/{code}":              {noForm},
+	"POST /main/redeem-code":                 {{who: "stranger", status: 400, says: unsigned, as: asPlain}, {who: "program", body: doc{"code": "x"}, status: 400, says: "This link is unknown, was used, or is too old."}},
+	"GET /main/confirm":                      {{who: "closed", status: 404, says: "sends no mail", as: asPage}},
+	"POST /main/confirm":                     {noForm},
+	"GET /main/confirm/{code}":               {noCode},
+	"GET /main/unsubscribe/{token}":          {noCode},
+	"POST /main/unsubscribe/{token}":         {noCode},
+	"GET /authorize_interaction":             {{who: "stranger", status: 400, says: "whom to follow", as: asPage}},
+	"POST /authorize_interaction":            {noForm, {who: "ann browser", body: url.Values{"uri": {"bob@pump.example"}}, status: 403, says: oldForm, as: asPage}},
+	"GET /main/ostatussub":                   {{who: "stranger", status: 303, says: "/main/login?continue=%2Fmain%2Fostatussub", as: asDirection}, {who: "ann browser", query: "profile=x", status: 400, says: "An address looks like", as: asPage}},
+	"GET /main/ostatusgroup":                 {{who: "stranger", status: 303, says: "/main/login?continue=%2Fmain%2Fostatusgroup", as: asDirection}},
+	"GET /main/ostatus":                      {noVisitor},
+	"GET /main/ostatusnostr":                 {noVisitor},
+	"GET /main/remotefollowsub":              {noVisitor, {who: "stranger", query: "profile=x", status: 303, says: "/main/login?continue=%2Fmain%2Fremotefollowsub%3Fprofile%3Dx", as: asDirection}},
+	"GET /main/ostatus/nickname/{nick}":      {noVisitor},
+	"GET /main/ostatus/group/{group}":        {noVisitor},
+	"GET /main/remotefollow/nickname/{nick}": {noVisitor},
+	"POST /main/ostatus":                     {noForm, noVisitor},
+	"GET /uploads/{path:.+}":                 {{who: "stranger", path: "/uploads/ann/none.png", status: 404, says: "No such file."}, {who: "bob", path: "{upload}", status: 403, says: "Not allowed"}},
 
 	"GET /.well-known/oauth-authorization-server": never,
 	"GET /main/login":         never,
@@ -278,7 +290,7 @@ func newRefusing(t *testing.T) *refusing {
 	upload := ann.send(request{method: "POST", path: "/api/user/ann/uploads", body: picture(t, 8, 8, "png"), contentType: "image/png"}).ok().text("image.url")
 	path := func(id string) string { return strings.TrimPrefix(id, home) }
 	w.places = strings.NewReplacer("/api/activity/{uuid}", path(activity), "/api/collection/{uuid}", path(list), "/api/group/{uuid}", path(group),
-		"/api/{type}/{uuid}", path(note), "/api/{type}", "/api/note", "/lists/{type}", "/lists/person", "{nick}", "ann", "{uuid}", "none", "{hostname}", "far.example",
+		"/api/{type}/{uuid}", path(note), "/api/{type}", "/api/note", "/lists/{type}", "/lists/person", "{nick}", "ann", "{uuid}", "none", "{hostname}", "far.example", "{group}", "walkers",
 		"{code}", "none", "{token}", "none", "{gone}", path(gone), "{open}", path(ann.note("to all", public).id()), "{upload}", path(upload))
 	w.ids = map[string]string{"/api/activity": activity, "/api/collection/members": list, "/api/group/members": group, "/api/group/inbox": group,
 		"/api/group/documents": group, "/api/{type}": note, "/api/{type}/likes": note, "/api/{type}/replies": note, "/api/{type}/shares": note}

@@ -39,12 +39,7 @@ func (p *pages) getRemote(w http.ResponseWriter, r *http.Request, _ *caller) err
 
 func (p *pages) showRemote(w http.ResponseWriter, r *http.Request, status int, v page) error {
 	v.Title, v.Form = "Log in from another server", p.form(w, r)
-	// Which server the form leads on to is seen when it is sent.
-	action := "'self' https:"
-	if strings.HasPrefix(p.a.names.Base, "http:") {
-		action += " http:"
-	}
-	return p.showLeadingTo(w, status, "remote.html", v, action)
+	return p.showLeadingTo(w, status, "remote.html", v, p.anywhere())
 }
 
 // postRemote sends somebody to their own server to log in there.

@@ -175,6 +175,14 @@ func (a *API) addPages(on adder) {
 	on("POST", "/main/unsubscribe/{token}", unchecked, a.pages.postUnsubscribe)
 	on("GET", interactionPath, unchecked, a.pages.getInteraction)
 	on("POST", interactionPath, unchecked, a.pages.postInteraction)
+	for _, path := range []string{"/main/ostatussub", "/main/ostatusgroup"} {
+		on("GET", path, unchecked, a.pages.getSubscription)
+	}
+	for _, path := range []string{"/main/ostatus", "/main/ostatus/nickname/{nick}", "/main/ostatus/group/{group}", "/main/ostatusnostr",
+		"/main/remotefollow/nickname/{nick}", "/main/remotefollowsub"} {
+		on("GET", path, unchecked, a.pages.getVisit)
+	}
+	on("POST", "/main/ostatus", unchecked, a.pages.postVisit)
 	on("GET", "/main/style.css", unchecked, a.pages.getStyle)
 }
 

@@ -80,6 +80,21 @@ func (r *Reads) StreamPage(ctx context.Context, owner int64, s models.Stream, pa
 	return r.store.StreamPage(ctx, owner, s, part, viewer, p)
 }
 
+func (r *Reads) GroupPage(ctx context.Context, group int64, part models.Part, viewer models.Viewer, p models.Page) (items []models.Item, total int, err error) {
+	if err := r.count(); err != nil {
+		return nil, 0, err
+	}
+	return r.store.GroupPage(ctx, group, part, viewer, p)
+}
+
+func (r *Reads) ActorByIRI(ctx context.Context, iri string) (*models.Actor, error) {
+	return counted(r, func() (*models.Actor, error) { return r.store.ActorByIRI(ctx, iri) })
+}
+
+func (r *Reads) MaySeeGroup(ctx context.Context, viewer models.Viewer, group int64) (bool, error) {
+	return counted(r, func() (bool, error) { return r.store.MaySeeGroup(ctx, viewer, group) })
+}
+
 func (r *Reads) ActivityByIRI(ctx context.Context, iri string) (*models.Activity, error) {
 	return counted(r, func() (*models.Activity, error) { return r.store.ActivityByIRI(ctx, iri) })
 }

@@ -21,7 +21,8 @@ func (p *Pages) RegisterIDs(router *mux.Router) {
 	}
 	on("/users/{nick}", p.leadToPerson)
 	on("/api/activity/{uuid}", p.leadToActivity)
-	// Groups and lists have no pages.
+	on("/api/group/{uuid}", p.leadToGroup)
+	// Lists have no pages.
 	on("/api/{type:"+typesWithPages+"}/{uuid}", p.leadToThing)
 }
 

@@ -45,7 +45,9 @@ func TestBrowsersAreLedFromIDs(t *testing.T) {
 	hidden := s.object(s.do(ann, &vocab.Activity{Verb: vocab.VerbPost, Object: note("", "hush"), To: []*vocab.Object{left.Doc.Ref()}}))
 	gone := s.post(ann, note("", "bye"))
 	s.do(ann, &vocab.Activity{Verb: vocab.VerbDelete, Object: gone.Ref()})
-	group := s.do(ann, &vocab.Activity{Verb: vocab.VerbCreate, Object: &vocab.Object{Type: vocab.TypeGroup, DisplayName: "Guild"}}).Doc.Object
+	group := s.group(ann, "Guild")
+	secret := s.group(ann, "Secret", left.Doc.Ref())
+	list := s.object(s.do(ann, &vocab.Activity{Verb: vocab.VerbCreate, Object: &vocab.Object{Type: vocab.TypeCollection, DisplayName: "Pals"}}))
 	if err := s.DeleteAccount(t.Context(), "left", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +76,7 @@ func TestBrowsersAreLedFromIDs(t *testing.T) {
 	}
 	for path, page := range map[string]string{
 		"/users/Ann": s.Names().Page("Ann"), "/users/ann/": s.Names().Page("Ann"), s.path(posted.ID): posted.URL, s.path(made.Doc.ID): made.Doc.URL,
+		s.path(group.ID): group.URL,
 	} {
 		if status, to, _ := ask(path, browser, ""); status != http.StatusSeeOther || to != page {
 			t.Errorf("%s leads a browser by %d to %s, want %s", path, status, to, page)
@@ -82,7 +85,7 @@ func TestBrowsersAreLedFromIDs(t *testing.T) {
 			t.Errorf("the page %s: %d", page, status)
 		}
 	}
-	for path, want := range map[string]int{s.path(hidden.ID): 404, s.path(gone.ID): 410, "/users/left": 410, "/users/none": 404, "/api/note/none": 404, "/api/activity/none": 404} {
+	for path, want := range map[string]int{s.path(hidden.ID): 404, s.path(gone.ID): 410, s.path(secret.ID): 404, "/api/group/none": 404, "/users/left": 410, "/users/none": 404, "/api/note/none": 404, "/api/activity/none": 404} {
 		if status, _, body := ask(path, browser, ""); status != want {
 			t.Errorf("%s: %d %s, want %d", path, status, body, want)
 		}
@@ -96,7 +99,7 @@ func TestBrowsersAreLedFromIDs(t *testing.T) {
 	if _, _, body := ask("/users/Ann", browser, "OAuth x"); body != "program" {
 		t.Errorf("somebody with credentials is answered %s", body)
 	}
-	if _, _, body := ask(s.path(group.ID), browser, ""); body != "program" {
-		t.Errorf("a group, which has no page, is answered %s", body)
+	if _, _, body := ask(s.path(list.ID), browser, ""); body != "program" {
+		t.Errorf("a list, which has no page, is answered %s", body)
 	}
 }

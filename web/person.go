@@ -13,13 +13,17 @@ import (
 // pageSize is how many posts, or answers, a page shows.
 const pageSize = 20
 
-// profile is what the page of a person shows.
+// profile is what the page of a person or a group shows.
 type profile struct {
 	Person               *person
 	Summary              template.HTML
 	Place                string
 	Followers, Following int64
-	Entries              []*entry
+	Members              int64
+	// FromElsewhere is the page for visitors with an account on another server, ""
+	// where there is none.
+	FromElsewhere string
+	Entries       []*entry
 	// First is the address of the newest posts, where the page shows older ones.
 	First string
 }
@@ -82,7 +86,7 @@ func (p *Pages) getPerson(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	before := r.URL.Query().Get("before")
-	position, err := p.position(r, account, before)
+	position, err := p.position(r, account.ActorID, models.Outbox, before)
 	if err != nil {
 		return err
 	}
@@ -92,15 +96,7 @@ func (p *Pages) getPerson(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	next := ""
-	if len(items) > pageSize {
-		items = items[:pageSize]
-		next = address + "?before=" + url.QueryEscape(items[pageSize-1].Activity.Doc.ID)
-	}
-	activities := make([]*models.Activity, len(items))
-	for i, item := range items {
-		activities[i] = item.Activity
-	}
+	activities, next := shownOf(items, address)
 	s, err := p.load(ctx, scope{activities: activities, actor: account.ActorID})
 	if err != nil {
 		return err
@@ -115,6 +111,9 @@ func (p *Pages) getPerson(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, a := range activities {
 		view.Entries = append(view.Entries, s.entry(a, 3))
+	}
+	if p.visitors {
+		view.FromElsewhere = p.root + "/main/ostatus/nickname/" + url.PathEscape(nick)
 	}
 	title := view.Person.Name + " (" + view.Person.Address + ")"
 	if before != "" {
@@ -135,16 +134,16 @@ func (p *Pages) feed(address string) string {
 	return address
 }
 
-// position returns where a page of somebody's posts begins, 0 for the newest.
-// before is the id of an activity among them.
-func (p *Pages) position(r *http.Request, account *models.Account, before string) (int64, error) {
+// position returns where a page of a stream begins, 0 for the newest. before is the
+// id of an activity in it.
+func (p *Pages) position(r *http.Request, owner int64, of models.Stream, before string) (int64, error) {
 	if before == "" {
 		return 0, nil
 	}
 	activity, err := p.store.LookupKind(r.Context(), models.KindActivity, before)
 	if err == nil {
 		var position int64
-		if position, err = p.store.PositionOf(r.Context(), account.ActorID, models.Outbox, activity); err == nil {
+		if position, err = p.store.PositionOf(r.Context(), owner, of, activity); err == nil {
 			return position, nil
 		}
 	}

@@ -33,6 +33,7 @@ func (p *Pages) Register(router *mux.Router) {
 	personal := func() *mux.Route { return router.MatcherFunc(isPersonal) }
 	on(personal(), "/{nick}{slash:/?}", p.getPerson)
 	on(personal(), "/{nick}/activity/{uuid}{slash:/?}", p.getActivity)
+	on(personal(), "/{nick}/group/{uuid}{slash:/?}", p.getGroup)
 	on(personal(), "/{nick}/{type}/{uuid}{slash:/?}", p.getThing)
 
 	// Somebody who looks at an address that nobody has is as likely a program.

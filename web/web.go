@@ -33,6 +33,9 @@ type Options struct {
 	// Feeds says that there are Atom feeds, see package ostatus: pages point to
 	// them.
 	Feeds bool
+	// Visitors says that there is a page on which people with an account elsewhere
+	// begin to follow somebody here, see package pumpapi.
+	Visitors bool
 }
 
 // Pages are the pages for people; see [Pages.Register].
@@ -47,6 +50,7 @@ type Pages struct {
 	root      string
 	log       *slog.Logger
 	feeds     bool
+	visitors  bool
 	templates *template.Template
 	// policy is the Content-Security-Policy of every answer.
 	policy string
@@ -63,7 +67,7 @@ func New(o Options) (*Pages, error) {
 	}
 	p := &Pages{
 		store: o.Bridge.DB(), names: o.Bridge.Names(), site: o.Bridge.SiteName(), software: strings.TrimSpace("Manifold " + o.Version),
-		log: o.Log, feeds: o.Feeds, templates: t,
+		log: o.Log, feeds: o.Feeds, visitors: o.Visitors, templates: t,
 	}
 	p.owner, p.ownerURL = firstOf(o.Owner, o.OwnerURL), o.OwnerURL
 	base, err := url.Parse(p.names.Base)

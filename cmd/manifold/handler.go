@@ -29,7 +29,7 @@ func (h *house) handler(cfg *config.Config, tel *telemetry.Telemetry) (http.Hand
 		limiter = front.NewLimiter(front.LimiterOptions{Proxies: cfg.TrustedProxies})
 	}
 	pages, err := web.New(web.Options{Bridge: h.bridge, Log: h.log, Version: version, Owner: cfg.SiteOwner, OwnerURL: cfg.SiteOwnerURL,
-		Feeds: cfg.Networks.Has(config.OStatus)})
+		Feeds: cfg.Networks.Has(config.OStatus), Visitors: cfg.Networks.Has(config.OStatus) && cfg.Networks.Has(config.Pump)})
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +118,9 @@ func (h *house) pump(cfg *config.Config, limiter *front.Limiter) (*pumpapi.API, 
 		OpenRegistration: cfg.Registration == config.RegistrationOpen, InvitedOnly: cfg.Registration == config.RegistrationInvite, RequireEmail: cfg.RequireEmail, NoRealtime: !cfg.Realtime,
 		Outbound:      h.outbound,
 		RemoteAddress: remoteAddress(cfg), Identified: limiter.Identified, Version: version,
+	}
+	if h.ostatus != nil {
+		o.FollowPage = h.ostatus.FollowPage
 	}
 	if cfg.Uploads {
 		o.Files = h.files
