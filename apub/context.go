@@ -178,7 +178,7 @@ func shortName(iri string) string {
 // loads a context from anywhere.
 const (
 	objectTerms = `"pump":"` + vocab.NSAS1 + `","toot":"` + nsToot + `","ostatus":"` + nsOStatus + `","misskey":"` + nsMisskey + `","gts":"` + nsGTS + `",` +
-		`"fep044f":"` + nsQuote + `","sensitive":"as:sensitive","Hashtag":"as:Hashtag","quoteUrl":"as:quoteUrl","Emoji":"toot:Emoji","blurhash":"toot:blurhash",` +
+		`"fep044f":"` + nsQuote + `","litepub":"` + nsLitepub + `","EmojiReact":"litepub:EmojiReact","sensitive":"as:sensitive","Hashtag":"as:Hashtag","quoteUrl":"as:quoteUrl","Emoji":"toot:Emoji","blurhash":"toot:blurhash",` +
 		`"focalPoint":{"@container":"@list","@id":"toot:focalPoint"},"votersCount":"toot:votersCount","atomUri":"ostatus:atomUri",` +
 		`"inReplyToAtomUri":"ostatus:inReplyToAtomUri","conversation":"ostatus:conversation","_misskey_quote":"misskey:_misskey_quote",` +
 		`"quote":{"@id":"fep044f:quote","@type":"@id"},"quoteAuthorization":{"@id":"fep044f:quoteAuthorization","@type":"@id"},"QuoteRequest":"fep044f:QuoteRequest",` +

@@ -16,6 +16,7 @@ import (
 
 	"manifold/apub"
 	"manifold/bridge"
+	"manifold/internal/gofed"
 	"manifold/internal/outbound"
 	"manifold/internal/scratchpg"
 	"manifold/models"
@@ -208,6 +209,8 @@ func (a *answer) doc(status int) map[string]any {
 	want := asAS2 + "; charset=utf-8"
 	if doc["error"] != nil {
 		want = "application/json; charset=utf-8"
+	} else if err := gofed.Read(a.Body.Bytes()); err != nil {
+		a.t.Errorf("%s: go-fed does not read it: %v\n%s", a.request, err, a.Body)
 	}
 	if got := a.Header().Get("Content-Type"); got != want {
 		a.t.Errorf("%s: the type is %q", a.request, got)

@@ -1,10 +1,6 @@
 package apub
 
-import (
-	"strings"
-
-	"manifold/models/vocab"
-)
+import "manifold/models/vocab"
 
 // verbs are the verbs of the activities of AS2, in the words of the vocabulary.
 // Undo is none of them: what it undoes tells the verb.
@@ -49,7 +45,6 @@ var phrases = map[string]phrase{
 	"block": {"Block", false}, "unblock": {"Block", true}, "flag-as-inappropriate": {"Flag", false},
 	"invite": {"Invite", false}, "checkin": {"Arrive", false}, "read": {"Read", false}, "listen": {"Listen", false},
 	"watch": {"View", false}, "play": {"View", false}, "ignore": {"Ignore", false}, "offer": {"Offer", false},
-	vocab.VerbQuoteRequest: {"QuoteRequest", false},
 }
 
 // phraseOf returns how a verb is said of an object of some type, which may be
@@ -64,8 +59,8 @@ func phraseOf(verb, objectType string) (phrase, bool) {
 	if p, ok := phrases[verb]; ok {
 		return p, true
 	}
-	if bare, ok := strings.CutPrefix(verb, vocab.NSAS2); ok && verbs[bare] != "" {
-		return phrase{bare, false}, true
+	if term := shortName(verb); term != verb && verbs[term] != "" {
+		return phrase{term, false}, true
 	}
 	return phrase{"Activity", false}, false
 }

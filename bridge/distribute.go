@@ -8,8 +8,14 @@ import (
 )
 
 // distribute puts the activity into the streams of everybody here whom its
-// audience reaches.
+// audience reaches. What a group passes on is in its outbox, where the servers of
+// those who join it look for what was said there.
 func (op *operation) distribute(ctx context.Context) error {
+	if op.announces {
+		_, err := op.tx.Distribute(ctx, models.Distribution{Activity: op.row.ID, Author: op.actor.ID, AuthorLocal: true, OutboxOnly: true,
+			Major: op.major(), Limited: op.row.Visibility == models.Limited})
+		return err
+	}
 	if op.quiet {
 		return nil
 	}

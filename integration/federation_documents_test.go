@@ -10,19 +10,21 @@ import (
 	"strings"
 	"testing"
 
+	"manifold/internal/gofed"
 	"manifold/models/vocab"
 )
 
-// TestDocumentsAreReadByFedify has Fedify's reader of the vocabulary read every kind
-// of document that the server shows or sends: what a client of pump.io can post, done
-// by every verb, people and collections, and what is left of things that are gone. A
-// document counts as read when the class is right that the reader makes of it, and
-// what it understood has the same id.
+// TestDocumentsAreReadByFedify has Fedify's reader of the vocabulary, and that of
+// go-fed, read every kind of document that the server shows or sends: what a client of
+// pump.io can post, done by every verb, people, groups and collections, answers, and
+// what is left of things that are gone. A document counts as read when the class is
+// right that Fedify makes of it, and what it understood has the same id.
 func TestDocumentsAreReadByFedify(t *testing.T) {
 	t.Parallel()
 	onEachMeeting(t, []fedifyTest{
 		{"people", documentsOfPeople}, {"objects", documentsOfObjects}, {"activities", documentsOfActivities},
-		{"collections", documentsOfCollections}, {"things that are gone", documentsGone},
+		{"answers", documentsOfAnswers}, {"polls", documentsOfPolls}, {"groups", documentsOfGroups}, {"quotes", documentsOfQuotes},
+		{"collections", documentsOfCollections}, {"things that are gone", documentsGone}, {"all that was sent", documentsSent},
 	})
 }
 
@@ -34,6 +36,15 @@ func (w *meeting) reads(iri string, classes ...string) document {
 	if status != http.StatusOK && !slices.Equal(classes, []string{"Tombstone"}) {
 		w.t.Errorf("%s is answered with %d: %.200s", iri, status, body)
 		return nil
+	}
+	return w.understands(iri, body, classes...)
+}
+
+// understands is reads for a document that is at hand.
+func (w *meeting) understands(iri string, body []byte, classes ...string) document {
+	w.t.Helper()
+	if err := gofed.Read(body); err != nil {
+		w.t.Errorf("%s is not read by go-fed: %v\n%s", iri, err, body)
 	}
 	class, understood, err := w.f.read(body)
 	if err != nil {
@@ -150,10 +161,13 @@ func documentsOfActivities(w *meeting) {
 	list := args{"objectType": "collection", "id": ann.does(args{"verb": "create", "object": args{"objectType": "collection", "displayName": "Walkers", "objectTypes": []string{"person"}}}).ref("object")}
 	place := args{"objectType": "place", "displayName": "The Hills"}
 	them := args{"objectType": "person", "id": fay.acct()}
+	walk := args{"objectType": "event", "id": ann.publishes(args{"objectType": "event", "displayName": "A walk"}).ref("object")}
 	classes := map[string]string{
 		"favorite": "Like", "unfavorite": "Undo", "like": "Like", "unlike": "Undo", "dislike": "Dislike", "share": "Announce", "unshare": "Undo", "update": "Update", "add": "Add", "remove": "Remove",
 		"checkin": "Arrive", "invite": "Invite", "listen": "Listen", "read": "Read", "watch": "View", "play": "View", "ignore": "Ignore", "offer": "Offer",
 		"tag": "Add", "append": "Add", "insert": "Add", "attach": "Add", "stop-following": "Undo", "follow": "Follow",
+		"rsvp-yes": "Accept", "rsvp-no": "Reject", "rsvp-maybe": "TentativeAccept", vocab.NSAS2 + "TentativeReject": "TentativeReject", vocab.NSAS2 + "Travel": "Travel",
+		vocab.NSAS2 + "IntransitiveActivity": "IntransitiveActivity", "http://litepub.social/ns#EmojiReact": "EmojiReact", vocab.VerbQuoteRequest: "QuoteRequest",
 	}
 	activities := []args{
 		{"verb": "favorite", "object": theirs}, {"verb": "unfavorite", "object": theirs}, {"verb": "like", "object": theirs}, {"verb": "unlike", "object": theirs}, {"verb": "dislike", "object": theirs},
@@ -164,6 +178,10 @@ func documentsOfActivities(w *meeting) {
 		{"verb": "invite", "object": them, "target": args{"objectType": "event", "displayName": "A walk"}},
 		{"verb": "tag", "object": args{"objectType": "hashtag", "displayName": "walk"}, "target": own},
 		{"verb": "https://example.org/verbs#fly", "object": args{"objectType": "https://example.org/types#kite", "displayName": "A kite"}},
+		{"verb": "rsvp-yes", "object": walk}, {"verb": "rsvp-no", "object": walk}, {"verb": "rsvp-maybe", "object": walk}, {"verb": vocab.NSAS2 + "TentativeReject", "object": walk},
+		{"verb": vocab.NSAS2 + "Travel", "object": place}, {"verb": vocab.NSAS2 + "IntransitiveActivity", "object": place},
+		{"verb": "http://litepub.social/ns#EmojiReact", "object": theirs, vocab.NSAS2 + "content": "🎉"},
+		{"verb": vocab.VerbQuoteRequest, "object": theirs, vocab.NSAS2 + "instrument": own["id"]},
 		{"verb": "stop-following", "object": them}, {"verb": "follow", "object": them},
 	}
 	for _, verb := range []string{

@@ -317,7 +317,10 @@ type Distribution struct {
 	Activity, Author int64
 	// AuthorLocal has the activity put into the author's own inbox and outbox.
 	AuthorLocal bool
-	Major       bool
+	// OutboxOnly leaves out the author's inbox: what a group passes on is there as
+	// what its members said.
+	OutboxOnly bool
+	Major      bool
 	Limited     bool
 	// Public has the activity put into the public stream, unless OnlyWhoSee
 	// bounds it.
@@ -393,8 +396,10 @@ func (d *Distribution) recipients() (string, []any) {
 		args = append(args, a...)
 	}
 	if d.AuthorLocal {
+		add("SELECT CAST(? AS BIGINT) AS owner_id, CAST(? AS SMALLINT) AS kind, CAST(? AS SMALLINT) AS class", d.Author, Outbox, outbox)
+	}
+	if d.AuthorLocal && !d.OutboxOnly {
 		add("SELECT CAST(? AS BIGINT) AS owner_id, CAST(? AS SMALLINT) AS kind, CAST(? AS SMALLINT) AS class", d.Author, Inbox, class)
-		add("SELECT CAST(? AS BIGINT), CAST(? AS SMALLINT), CAST(? AS SMALLINT)", d.Author, Outbox, outbox)
 	}
 	if d.Public && d.OnlyWhoSee == 0 {
 		add("SELECT CAST(0 AS BIGINT) AS owner_id, CAST(? AS SMALLINT) AS kind, CAST(? AS SMALLINT) AS class", PublicStream, class)

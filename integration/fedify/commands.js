@@ -1,8 +1,8 @@
 // What people on the server do when a test tells them to. Each command gets the
 // JSON of its request, and returns the JSON of its answer.
 import {
-	Accept, Announce, Article, Block, Create, Delete, Document, EmojiReact, Follow, Like, Mention, Move, Note, Object as AnyObject, PUBLIC_COLLECTION, Reject,
-	Tombstone, Undo, Update,
+	Accept, Announce, Article, Block, Collection, Create, Delete, Document, EmojiReact, Follow, Like, Mention, Move, Note, Object as AnyObject, PUBLIC_COLLECTION,
+	Question, QuoteRequest, Reject, Tombstone, Undo, Update,
 } from "@fedify/fedify/vocab";
 import { Temporal } from "@js-temporal/polyfill";
 
@@ -33,12 +33,16 @@ export function newCommands(ctx) {
 		id: newId(ctx, `${Type.name.toLowerCase()}s`), actor: actor(as), object: new URL(whom), to: new URL(whom),
 	}), [whom]);
 
-	async function post({ as, content, audience = "public", mention = [], inReplyTo, name, summary, image, type = "Note" }) {
+	async function post({ as, content, audience = "public", mention = [], inReplyTo, name, summary, image, type = "Note", choices = [] }) {
 		const id = crypto.randomUUID();
-		const Type = { Note, Article }[type];
+		const Type = { Note, Article, Question }[type];
 		const addressed = addresses(ctx, { author: as, audience, mention });
+		const poll = type === "Question" && {
+			exclusiveOptions: choices.map((choice) => new Note({ name: choice, replies: new Collection({ totalItems: 0 }) })),
+			endTime: Temporal.Now.instant().add({ hours: 1 }),
+		};
 		const object = new Type({
-			id: ctx.getObjectUri(Type, { id }), attribution: actor(as), content, name, summary, published: Temporal.Now.instant(),
+			id: ctx.getObjectUri(Type, { id }), attribution: actor(as), content, name, summary, published: Temporal.Now.instant(), ...poll,
 			replyTarget: inReplyTo ? new URL(inReplyTo) : null, ...addressed,
 			tags: mention.map((iri) => new Mention({ href: new URL(iri), name: `@${iri.split("/").pop()}@${new URL(iri).host}` })),
 			attachments: image ? [new Document({ url: new URL(image, ctx.canonicalOrigin), mediaType: "image/png", name: "a picture", width: 8, height: 8 })] : [],
@@ -142,6 +146,7 @@ export function newCommands(ctx) {
 		accept: decide(Accept), reject: decide(Reject),
 		like: react(Like), boost: react(Announce, (as) => ({ to: PUBLIC_COLLECTION, cc: ctx.getFollowersUri(as), published: Temporal.Now.instant() })),
 		emoji: react(EmojiReact, () => ({ content: "🎉" })),
+		askToQuote: ({ as, object, author, quote }) => react(QuoteRequest, () => ({ instrument: new URL(quote) }))({ as, object, author }),
 		post, edit, delete: remove, undo, change, leave, move,
 		rotate: async ({ as }) => {
 			people.get(as).keys = await newKeys();

@@ -27,6 +27,9 @@ const picture = Buffer.from(
 /** Which deliveries came in: how they were signed, and how they were answered. */
 const deliveries = [];
 
+/** What came in with them, as it was written. */
+const bodies = [];
+
 async function listen(handle) {
 	const server = createServer(handle).listen(0, "127.0.0.1");
 	await once(server, "listening");
@@ -47,6 +50,7 @@ async function federate(incoming, outgoing) {
 	const nothing = () => new Response("nothing here", { status: 404 });
 	const response = await federation.fetch(request, { contextData: undefined, onNotFound: nothing, onNotAcceptable: nothing });
 	if (body) {
+		bodies.push(body.toString());
 		deliveries.push({
 			path: incoming.url, status: response.status, id: JSON.parse(body.toString()).id,
 			signature: headers.has("signature-input") ? "rfc9421" : headers.has("signature") ? "cavage" : "none",
@@ -60,7 +64,7 @@ async function obey(incoming, outgoing) {
 	try {
 		const name = incoming.url.slice(1);
 		const args = JSON.parse((await buffer(incoming)).toString() || "{}");
-		answer = name === "deliveries" ? deliveries : await commands[name](args);
+		answer = { deliveries, bodies }[name] ?? await commands[name](args);
 	} catch (error) {
 		status = 500;
 		answer = { error: String(error.stack ?? error), status: error.statusCode ?? 0 };

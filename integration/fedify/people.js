@@ -1,7 +1,7 @@
 // Who is on the server, what they have posted, and how Fedify shows both.
 import { createFederation, generateCryptoKeyPair, MemoryKvStore } from "@fedify/fedify";
 import {
-	Accept, Activity, Article, Endpoints, Follow, Image, Note, Person, PUBLIC_COLLECTION, Reject, Tombstone, Undo,
+	Accept, Activity, Article, Endpoints, Follow, Image, Note, Person, PUBLIC_COLLECTION, Question, Reject, Tombstone, Undo,
 } from "@fedify/fedify/vocab";
 import { Temporal } from "@js-temporal/polyfill";
 
@@ -36,7 +36,7 @@ export function newFederation(origin) {
 	federation.setActorDispatcher("/users/{identifier}", showPerson)
 		.mapHandle((_, username) => (people.has(username) ? username : null))
 		.setKeyPairsDispatcher((_, nick) => people.get(nick)?.keys ?? []);
-	for (const [type, path] of [[Note, "/notes/{id}"], [Article, "/articles/{id}"]]) {
+	for (const [type, path] of [[Note, "/notes/{id}"], [Article, "/articles/{id}"], [Question, "/questions/{id}"]]) {
 		federation.setObjectDispatcher(type, path, (_, { id }) => posts.get(id)?.object ?? null)
 			.authorize((ctx, { id }) => maySee(ctx, posts.get(id)));
 	}
@@ -109,7 +109,9 @@ async function take(ctx, activity) {
 			people.get(nick).followers.delete(activity.actorId.href);
 		}
 	} else if (activity instanceof Accept || activity instanceof Reject) {
-		const follow = await activity.getObject(ctx);
+		// What is answered may be something that cannot be read here, such as a request to quote.
+		const { documentLoader, contextLoader } = ctx;
+		const follow = await activity.getObject({ documentLoader, contextLoader, suppressError: true });
 		const nick = follow instanceof Follow && localNick(ctx, follow.actorId);
 		if (nick) {
 			people.get(nick).following[activity instanceof Accept ? "add" : "delete"](activity.actorId.href);
