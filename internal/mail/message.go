@@ -85,9 +85,14 @@ func (s *Sender) compose(m Message) (*smtp.Msg, error) {
 			c.SetListUnsubscribePost() // RFC 8058 3.1: of https only
 		}
 	}
-	c.SetBodyString(smtp.TypeTextPlain, m.Text)
+	c.SetBodyString(smtp.TypeTextPlain, lineFeeds.Replace(m.Text))
 	if m.HTML != "" {
-		c.AddAlternativeString(smtp.TypeTextHTML, m.HTML)
+		c.AddAlternativeString(smtp.TypeTextHTML, lineFeeds.Replace(m.HTML))
 	}
 	return c, nil
 }
+
+// lineFeeds makes every end of a line a line feed, which becomes CR LF on the wire.
+// The writer of mime/quotedprintable takes a CR and a later LF for such a pair though
+// another character stands between them, and drops the LF.
+var lineFeeds = strings.NewReplacer("\r\n", "\n", "\r", "\n")

@@ -81,7 +81,8 @@ var headNames = []string{"Auto-Submitted", "Content-Transfer-Encoding", "Content
 // in.
 func FuzzCompose(f *testing.F) {
 	for _, m := range []mail.Message{letter, {To: "a@b"}, {To: "ann@mail.example", Subject: "x\r\nBcc: y@z", Text: "\r\n.\r\n"},
-		{To: "é@mail.example", Subject: "=?utf-8?q?x?=", Text: "From x\n--\n", HTML: "<p>\xff"}, {To: "\"a\r\nb\"@c", Unsubscribe: "https://x/>"}} {
+		{To: "é@mail.example", Subject: "=?utf-8?q?x?=", Text: "From x\n--\n", HTML: "<p>\xff"},
+		{To: "ann@mail.example", Text: "\r\x03\n"}, {To: "\"a\r\nb\"@c", Unsubscribe: "https://x/>"}} {
 		f.Add(m.ID, m.To, m.Subject, m.Text, m.HTML, m.Unsubscribe)
 	}
 	f.Fuzz(func(t *testing.T, id, to, subject, text, html, unsubscribe string) {
