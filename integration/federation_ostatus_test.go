@@ -178,10 +178,7 @@ func (w *neighbours) bobFollows(bob *neighbour, ann *person) {
 func (w *neighbours) delivers(uri, feed string) {
 	w.t.Helper()
 	w.until("the hub of the server delivers to the site", func() error {
-		var n int
-		if err := w.db.QueryRow("SELECT COUNT(*) FROM hub_subscribers WHERE topic = '" + feed + "'").Scan(&n); err != nil {
-			w.t.Fatal(err)
-		}
+		n := w.count("SELECT COUNT(*) FROM hub_subscribers WHERE topic = '" + feed + "'")
 		if state := w.g.Subscription(uri); state != "active" || n != 1 {
 			return fmt.Errorf("the subscription is %q, and the hub has %d", state, n)
 		}
