@@ -134,6 +134,13 @@ func unreachable(address string, err error) error {
 	return e
 }
 
+// unsent reports whether nothing has left for a server, so that what went wrong says
+// nothing about it.
+func unsent(err error) bool {
+	_, here := errors.AsType[*FetchError](err)
+	return here || !outbound.Sent(err) || errors.Is(err, bridge.ErrHostBlocked)
+}
+
 // notServed makes an error of an answer that is not a document.
 func notServed(address string, answer *outbound.Response) error {
 	e := &FetchError{URL: address, Status: answer.Status, Problem: "the document is not to be had"}

@@ -24,6 +24,8 @@ type failedDelivery struct {
 	// server asks for that.
 	again bool
 	after time.Duration
+	// unsent says that the server has not been asked.
+	unsent bool
 }
 
 func (e *failedDelivery) Error() string { return e.reason }
@@ -47,6 +49,7 @@ func (s *Server) Deliver(ctx context.Context, d *bridge.Delivery) ([]string, err
 		return d.Inboxes, err
 	}
 	if p == nil {
+		d.Unsent(d.Inboxes...)
 		return nil, nil
 	}
 	return s.deliverAll(ctx, p, d)
@@ -116,6 +119,9 @@ func (s *Server) deliverAll(ctx context.Context, p *parcel, d *bridge.Delivery) 
 			}
 			again[i] = failed.again
 			d.Fail(inbox, failed)
+			if failed.unsent {
+				d.Unsent(inbox)
+			}
 			if failed.after > 0 {
 				d.RetryAfter(inbox, s.now().Add(failed.after))
 			}
@@ -143,7 +149,7 @@ func (s *Server) deliverOne(ctx context.Context, p *parcel, inbox, host string) 
 		p.digest, covered...)
 	if err != nil {
 		e, _ := errors.AsType[*FetchError](unreachable(inbox, err))
-		return &failedDelivery{reason: err.Error(), again: !e.Lasting}
+		return &failedDelivery{reason: err.Error(), again: !e.Lasting, unsent: unsent(err)}
 	}
 	return verdict(answer, s.now())
 }

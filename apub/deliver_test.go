@@ -51,6 +51,7 @@ func TestDeliveryByAnswer(t *testing.T) {
 	}
 	inboxes = append(inboxes, "http://127.0.0.1:1/inbox", "gopher://them/inbox", ours+"/inbox")
 	again = append(again, "http://127.0.0.1:1/inbox")
+	asked := inboxes[:len(inboxes)-2] // of the others nobody was asked for anything
 	d := &bridge.Delivery{Activity: &models.Activity{}, Inboxes: inboxes}
 	retry, err := w.DeliverDocument(t.Context(), ann, []byte(`{}`), d)
 	if err != nil || !slices.Equal(retry, again) {
@@ -60,6 +61,9 @@ func TestDeliveryByAnswer(t *testing.T) {
 		if n := p.requests(strings.TrimPrefix(inbox, p.base)); strings.HasPrefix(inbox, p.base) && n != 1 && !strings.Contains(inbox, "/401/") {
 			t.Errorf("%s was asked %d times", inbox, n)
 		}
+	}
+	if !slices.Equal(d.Asked(), asked) {
+		t.Errorf("asked were %v, want %v", d.Asked(), asked)
 	}
 }
 

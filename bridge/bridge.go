@@ -85,6 +85,7 @@ type Delivery struct {
 	mu      sync.Mutex
 	reasons map[string]string    // see Fail
 	waits   map[string]time.Time // see RetryAfter
+	unsent  map[string]bool      // see Unsent
 }
 
 // Options for [New].

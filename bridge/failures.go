@@ -38,6 +38,27 @@ func (d *Delivery) RetryAfter(inbox string, at time.Time) {
 	d.waits[inbox] = at
 }
 
+// Unsent notes that nothing was sent to inboxes, for a reason that lies here: their
+// hosts have neither failed nor answered. A network calls it besides Fail where it
+// gives a reason.
+func (d *Delivery) Unsent(inboxes ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.unsent == nil {
+		d.unsent = map[string]bool{}
+	}
+	for _, inbox := range inboxes {
+		d.unsent[inbox] = true
+	}
+}
+
+// Asked are the inboxes of which the servers were asked to take the activity.
+func (d *Delivery) Asked() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(d.Inboxes), func(inbox string) bool { return d.unsent[inbox] })
+}
+
 // failed are the inboxes that did not take the activity, with the reasons.
 func (d *Delivery) failed() map[string]string {
 	d.mu.Lock()
@@ -102,7 +123,7 @@ func (o *outcome) sort() (wait time.Duration) {
 // judge notes how the hosts are doing that it was sent to. One that counts as gone
 // by now is not tried again.
 func (o *outcome) judge(d *Delivery) {
-	for host, inboxes := range byHost(o.send) {
+	for host, inboxes := range byHost(d.Asked()) {
 		var wait time.Time
 		failed := true
 		for _, inbox := range inboxes {

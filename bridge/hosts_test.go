@@ -116,6 +116,60 @@ func TestHostsThatFail(t *testing.T) {
 	})
 }
 
+// A host that was not asked has neither failed nor answered: what found no place there
+// does not bring it closer to being left alone, and what was refused here does not
+// make it well.
+func TestHostsThatAreNotAsked(t *testing.T) {
+	onEach(t, func(t *testing.T, address string) {
+		n := newNetwork("pump")
+		n.delivered = make(chan *bridge.Delivery, 100)
+		n.deliver = func(d *bridge.Delivery) (retry []string, err error) {
+			for _, inbox := range d.Inboxes {
+				switch strings.Split(inbox, "/")[2] {
+				case "busy.example":
+					d.Fail(inbox, errors.New("too many requests to this host are under way"))
+					d.Unsent(inbox)
+					retry = append(retry, inbox)
+				case "private.example":
+					d.Fail(inbox, errors.New("not sent: it is not for everybody"))
+					d.Unsent(inbox)
+				case "mute.example":
+					d.Unsent(inbox) // it cannot be said there
+				}
+			}
+			return retry, nil
+		}
+		w := newWorld(t, address, bridge.Options{Networks: []bridge.Network{n}})
+		hosts := []string{"busy.example", "mute.example", "private.example", "well.example"}
+		var to []*vocab.Object
+		w.write(func(ctx context.Context, tx *models.Tx) error {
+			var err error
+			for _, host := range hosts {
+				err = errors.Join(err, tx.SetFailingHost(ctx, models.FailingHost{Host: host, Failures: bridge.BreakAfter - 1, Since: time.Now().Add(-time.Hour)}))
+			}
+			return err
+		})
+		for _, host := range hosts {
+			to = append(to, w.present("far@"+host, "pump", "").Doc.Ref())
+		}
+		w.start()
+		a := w.do(w.person("ann"), act(vocab.VerbPost, note("x"), to...))
+		for range hosts { // each apart, for it has failed before
+			next(t, "a delivery", n.delivered)
+		}
+		until(t, "the failures are known", func() bool { return len(w.failures(a)) == 2 })
+		equal(t, "failures", w.failures(a), "https://busy.example/pump/far retrying 1 too many requests to this host are under way",
+			"https://private.example/pump/far given up 1 not sent: it is not for everybody")
+		until(t, "the host that has answered is well", func() bool {
+			if err := w.SyncHosts(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return len(w.failing()) < len(hosts)
+		})
+		equal(t, "hosts that fail", w.failing(), "busy.example 2", "mute.example 2", "private.example 2")
+	})
+}
+
 // After a week a host counts as gone: what is for it ends, but for one attempt now
 // and then.
 func TestHostsThatAreGone(t *testing.T) {

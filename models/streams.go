@@ -321,7 +321,7 @@ type Distribution struct {
 	// what its members said.
 	OutboxOnly bool
 	Major      bool
-	Limited     bool
+	Limited    bool
 	// Public has the activity put into the public stream, unless OnlyWhoSee
 	// bounds it.
 	Public bool

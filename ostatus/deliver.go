@@ -29,6 +29,7 @@ const maxAnswer = 16 << 10
 // nobody, and of what is not for everybody its author is told so.
 func (s *Server) Deliver(ctx context.Context, d *bridge.Delivery) ([]string, error) {
 	if d.Original != nil {
+		d.Unsent(d.Inboxes...)
 		return nil, nil // nobody could check a salmon that somebody else passes on
 	}
 	p, err := s.pack(ctx, d)
@@ -43,9 +44,12 @@ func (s *Server) Deliver(ctx context.Context, d *bridge.Delivery) ([]string, err
 			return d.Inboxes, err
 		}
 	}
-	retry := p.refused(d)
+	var retry []string
 	if p.entry != nil {
 		retry = s.deliverAll(ctx, p, d)
+	} else {
+		d.Unsent(d.Inboxes...)
+		p.refused(d)
 	}
 	if verb == vocab.VerbStopFollowing || verb == vocab.VerbLeave {
 		err = s.reconcile(ctx, d.Activity)
@@ -152,9 +156,9 @@ func (s *Server) behind(ctx context.Context, inboxes []string) (map[string][]rec
 
 // refused tells the author who does not get what is not for everybody. That is known
 // without asking anybody, and stays so.
-func (p *parcel) refused(d *bridge.Delivery) []string {
+func (p *parcel) refused(d *bridge.Delivery) {
 	if !p.private {
-		return nil
+		return
 	}
 	for _, inbox := range d.Inboxes {
 		var names []string
@@ -167,7 +171,6 @@ func (p *parcel) refused(d *bridge.Delivery) []string {
 		}
 		d.Fail(inbox, &privateError{who})
 	}
-	return nil
 }
 
 // privateError tells an author in a sentence why somebody did not get something.
@@ -184,6 +187,8 @@ type failedSlap struct {
 	// server asks for that.
 	again bool
 	after time.Duration
+	// unsent says that the server has not been asked.
+	unsent bool
 }
 
 func (e *failedSlap) Error() string { return e.reason }
@@ -201,6 +206,9 @@ func (s *Server) deliverAll(ctx context.Context, p *parcel, d *bridge.Delivery) 
 			}
 			again[i] = failed.again
 			d.Fail(inbox, failed)
+			if failed.unsent {
+				d.Unsent(inbox)
+			}
 			if failed.after > 0 {
 				d.RetryAfter(inbox, s.now().Add(failed.after))
 			}
@@ -219,20 +227,21 @@ func (s *Server) deliverAll(ctx context.Context, p *parcel, d *bridge.Delivery) 
 // deliverOne sends a parcel to one inbox.
 func (s *Server) deliverOne(ctx context.Context, p *parcel, inbox string) *failedSlap {
 	if len(p.recipients[inbox]) == 0 {
-		return &failedSlap{reason: "nobody is known any more whose inbox this is"}
+		return &failedSlap{reason: "nobody is known any more whose inbox this is", unsent: true}
 	}
 	body, err := p.sealedFor(p.recipients[inbox])
 	if err == nil {
 		err = s.mayFetch(inbox)
 	}
 	if err != nil {
-		return &failedSlap{reason: err.Error()}
+		return &failedSlap{reason: err.Error(), unsent: true}
 	}
 	// GNU social compares the header as it is, so that there is no charset in it.
 	stream, err := s.outbound.Stream(ctx, outbound.Request{Method: http.MethodPost, URL: inbox, Body: body, MaxBody: 1 << 40,
 		Header: http.Header{"Content-Type": {salmon.MediaType}}})
 	if err != nil {
-		return &failedSlap{reason: err.Error(), again: !lasting(unreachable(inbox, err))}
+		return &failedSlap{reason: err.Error(), again: !lasting(unreachable(inbox, err)),
+			unsent: !outbound.Sent(err) || errors.Is(err, bridge.ErrHostBlocked)}
 	}
 	defer stream.Body.Close()
 	// What is read to its end leaves a connection that can be used again.

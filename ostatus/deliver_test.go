@@ -333,17 +333,23 @@ func TestDeliverVerdicts(t *testing.T) {
 			}
 		}
 		bob.forget()
+		unsent := func(what string, row *models.Activity, inboxes ...string) {
+			w.t.Helper()
+			d := &bridge.Delivery{Activity: row, Inboxes: inboxes}
+			if retry, err := w.server.Deliver(w.t.Context(), d); err != nil || len(retry) > 0 || len(bob.got()) > 0 || len(d.Asked()) > 0 {
+				w.t.Errorf("%s: %q %v, %d salmon, asked %q", what, retry, err, len(bob.got()), d.Asked())
+			}
+		}
 		row := &models.Activity{Verb: vocab.VerbBlock, ActorID: ann.ID, Object: models.Ref{Kind: models.KindActor, ID: actor.ID}, Local: true, Published: w.now(),
 			Doc: &vocab.Activity{ID: closedHome + "/api/activity/y", Verb: vocab.VerbBlock, Object: actor.Doc.Ref(), Published: w.now()}}
-		if retry, err := w.server.Deliver(w.t.Context(), &bridge.Delivery{Activity: row, Inboxes: []string{bob.inbox}}); err != nil || len(retry) > 0 || len(bob.got()) > 0 {
-			w.t.Errorf("a block: %q %v, %d salmon", retry, err, len(bob.got()))
-		}
+		unsent("a block", row, bob.inbox)
 		row.Verb, row.Doc.Verb = vocab.VerbFollow, vocab.VerbFollow
-		gone := "http://127.0.0.1:1/main/salmon/user/bob"
-		retry, err := w.server.Deliver(w.t.Context(), &bridge.Delivery{Activity: row, Inboxes: []string{bob.base + "/nobody", gone}})
-		if err != nil || len(retry) > 0 || len(bob.got()) > 0 {
-			w.t.Errorf("to an inbox of nobody: %q %v", retry, err)
-		}
+		unsent("to an inbox of nobody", row, bob.base+"/nobody", "http://127.0.0.1:1/main/salmon/user/bob")
+		letter := *row
+		letter.Verb, letter.Visibility = vocab.VerbShare, models.Limited
+		letter.Doc = &vocab.Activity{ID: closedHome + "/api/activity/z", Verb: vocab.VerbShare, Actor: ann.Doc.Ref(), Object: o.Doc.Ref(), Published: w.now(), To: []*vocab.Object{actor.Doc.Ref()}}
+		letter.Object = models.Ref{Kind: models.KindObject, ID: o.ID}
+		unsent("what is not for everybody", &letter, bob.inbox)
 	})
 }
 

@@ -565,3 +565,24 @@ func TestRefuse(t *testing.T) {
 		}
 	}
 }
+
+// What was refused here, or waited in vain for a place, says nothing about a host.
+func TestSent(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		sent bool
+	}{
+		{fmt.Errorf("asking: %w", fmt.Errorf("%w: %w", ErrHostBusy, context.DeadlineExceeded)), false},
+		{fmt.Errorf("asking: %w", &ForbiddenAddressError{Host: "a.example:443"}), false},
+		{ErrUnsupportedURL, false},
+		{context.Canceled, false},
+		{&RedirectError{Status: 301, Err: ErrUnsupportedURL}, true},
+		{ErrTooLarge, true},
+		{context.DeadlineExceeded, true},
+		{errors.New("connection refused"), true},
+	} {
+		if Sent(tt.err) != tt.sent {
+			t.Errorf("%v: sent %t, want %t", tt.err, !tt.sent, tt.sent)
+		}
+	}
+}

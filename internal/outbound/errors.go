@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -35,6 +36,17 @@ var (
 	// new location.
 	ErrRedirectedMethod = errors.New("only GET and HEAD follow redirects")
 )
+
+// Sent reports whether a request that failed has left, so that its failure tells
+// something about the host. What was refused here, found no place at the host in time,
+// or was abandoned by its caller, does not.
+func Sent(err error) bool {
+	if _, redirected := errors.AsType[*RedirectError](err); redirected {
+		return true
+	}
+	_, forbidden := errors.AsType[*ForbiddenAddressError](err)
+	return !forbidden && !errors.Is(err, ErrHostBusy) && !errors.Is(err, ErrUnsupportedURL) && !errors.Is(err, context.Canceled)
+}
 
 // RedirectError is a redirect that was not followed.
 type RedirectError struct {
