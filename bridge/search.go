@@ -21,8 +21,8 @@ const (
 	maxText = 128 << 10
 )
 
-// indexer puts the words of what people post, change and delete into the index
-// of search, some time after. Whoever posts does not wait for it, and what a
+// indexer puts the words and the hashtags of what people post, change and delete into
+// the indexes of search, some time after. Whoever posts does not wait for it, and what a
 // process did not get to is done by the next one: the queue is in the database.
 type indexer struct {
 	b    *Bridge
@@ -82,23 +82,37 @@ func (b *Bridge) indexChanges(ctx context.Context, n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var authors []int64
+	var authors, posts []int64
 	for _, o := range objects {
 		if o.AuthorID != 0 && o.Deleted.IsZero() {
 			authors = append(authors, o.AuthorID)
+		}
+		if o.Local && o.ActivityID != 0 && len(o.Doc.Tags) > 0 {
+			posts = append(posts, o.ActivityID)
 		}
 	}
 	actors, err := b.db.Actors(ctx, authors...)
 	if err != nil {
 		return 0, err
 	}
+	activities, err := b.db.Activities(ctx, posts...)
+	if err != nil {
+		return 0, err
+	}
 	words := make(map[int64][]string, len(objects))
+	var tags []models.Hashtag
 	for id, o := range objects {
 		if o.Deleted.IsZero() {
 			words[id] = wordsOf(o, actors[o.AuthorID])
 		}
+		tags = append(tags, hashtagsOf(o, activities[o.ActivityID])...)
 	}
-	err = b.db.Write(ctx, func(tx *models.Tx) error { return tx.IndexWords(ctx, changes, words) })
+	err = b.db.Write(ctx, func(tx *models.Tx) error {
+		if err := tx.IndexWords(ctx, changes, words); err != nil {
+			return err
+		}
+		return tx.SetHashtags(ctx, ids, tags...)
+	})
 	if errors.Is(err, models.ErrIndexed) {
 		return 0, nil
 	}

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -63,6 +64,7 @@ func TestFeedsAreValid(t *testing.T) {
 		add := func(address string) { documents[address] = s.atomAt(t, address) }
 		add(s.url + "/users/bob/feed.atom") // nothing is in it
 		add(s.url + "/public.atom")
+		add(s.url + "/tags/nothing/feed.atom")
 		pushed := subscribe(t, s, s.url+"/users/ann/feed.atom")
 
 		var none any
@@ -102,6 +104,9 @@ func TestFeedsAreValid(t *testing.T) {
 		act(ann, "favorite", ref(posted[2]))
 		act(ann, "share", ref(act(bob, "post", map[string]any{"objectType": "note", "content": "to be shared"}).Object))
 		act(ann, "delete", ref(posted[1]))
+		for range 21 {
+			act(bob, "post", map[string]any{"objectType": "note", "content": "Up <i>and</i> down", "tags": []any{map[string]any{"objectType": "hashtag", "displayName": "Walking"}}})
+		}
 
 		for _, path := range []string{"/users/ann/feed.atom", "/users/bob/feed.atom", "/public.atom"} {
 			add(s.url + path)
@@ -112,6 +117,16 @@ func TestFeedsAreValid(t *testing.T) {
 		add(group.ID + "/feed.atom")
 		if !strings.Contains(documents[group.ID+"/feed.atom"], "<entry>") {
 			t.Error("the feed of the group has no entry")
+		}
+		tagged := s.url + "/tags/walking/feed.atom"
+		eventually(t, "the feed of the hashtag", func() error {
+			if add(tagged); !strings.Contains(documents[tagged], `rel="next"`) {
+				return errors.New("there are not enough entries")
+			}
+			return nil
+		})
+		if n := strings.Count(documents[tagged], "<entry>"); n != 20 {
+			t.Errorf("%s has %d entries", tagged, n)
 		}
 		add(posted[0].ID)
 		add(posted[2].ID)

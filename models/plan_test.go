@@ -50,6 +50,7 @@ var filling = []string{
 	fill(40_000, `INSERT INTO stream_items (owner_id, kind, class, position, activity_id, ordinal) SELECT i % 4999 + 2, 1, i % 4, i, i, i / 5000 + 1 FROM n`),
 	fill(3_000, `INSERT INTO edges (kind, actor_id, target_id, position, state, actor_local, activity_id, created)
 		SELECT 5, i % 1000 + 1, i % 997 + 2000, 40000 + i, 1, TRUE, 0, 0 FROM n`),
+	fill(20_000, `INSERT INTO hashtags (tag, activity_id, object_id) SELECT 'tag' || (i % 10), i, 100000 + i FROM n`),
 	fill(20_000, `INSERT INTO search_words ({{thing}}, words) SELECT 100000 + i, {{word}} FROM n`),
 	fill(20_000, `INSERT INTO delivery_failures (id, activity_id, inbox, network, state, attempts, reason, updated, next_attempt)
 		SELECT i, i % 500, 'https://h/' || i, 'pump', 0, 1, '', 0, 0 FROM n`),
@@ -136,6 +137,12 @@ var hot = []struct {
 	{"inbox of a group", reading(func(ctx context.Context, db *models.DB) (any, error) {
 		items, _, err := db.GroupPage(ctx, 6000, models.All, models.Viewer{ActorID: 77}, models.Page{Count: 20, Before: 1500})
 		return items, err
+	})},
+	{"posts with a hashtag", reading(func(ctx context.Context, db *models.DB) (any, error) {
+		return db.Tagged(ctx, "tag7", models.Page{Count: 20, Before: 15_000})
+	})},
+	{"hashtags of changed things", writing(func(ctx context.Context, tx *models.Tx) error {
+		return tx.SetHashtags(ctx, []int64{100_007, 100_008}, models.Hashtag{Tag: "new", ActivityID: 7, ObjectID: 100_007})
 	})},
 	{"which groups may be seen", reading(func(ctx context.Context, db *models.DB) (any, error) {
 		return db.VisibleGroups(ctx, models.Viewer{ActorID: 77}, 3, 4, 6000)

@@ -116,6 +116,7 @@ func (s *Server) Register(router *mux.Router) {
 	on("/users/{nick}/feed.atom", s.getFeed)
 	on("/api/group/{uuid}/feed.atom", s.getGroupFeed)
 	on("/public.atom", s.getPublic)
+	on("/tags/{tag}/feed.atom", s.getTagged)
 	on("/hub/callback/{token}", s.getCallback)
 	for path, h := range map[string]handler{"/hub": s.postHub, "/hub/callback/{token}": s.postCallback,
 		"/salmon/user/{nick}": s.postPersonSalmon, "/salmon/group/{uuid}": s.postGroupSalmon} {
@@ -161,6 +162,7 @@ var (
 	errGroupGone = &refusal{http.StatusGone, "This group was deleted."}
 	errLeft      = &refusal{http.StatusGone, "This account was deleted."}
 	errSuspended = &refusal{http.StatusForbidden, "This account is suspended."}
+	errNoTag     = &refusal{http.StatusNotFound, "This is no hashtag."}
 	errNoPage    = &refusal{http.StatusNotFound, "There is no such page: what it began before is not in this feed."}
 )
 

@@ -36,7 +36,9 @@ func (farNetwork) Discover(_ context.Context, name string) (*bridge.Account, err
 	return &bridge.Account{Profile: o, Network: "elsewhere", IRI: "https://far.example/users/" + name, Inbox: "https://far.example/inbox"}, nil
 }
 
-func (farNetwork) Fetch(context.Context, string) (*bridge.Found, error) { return nil, bridge.ErrNoThing }
+func (farNetwork) Fetch(context.Context, string) (*bridge.Found, error) {
+	return nil, bridge.ErrNoThing
+}
 
 func (farNetwork) Deliver(context.Context, *bridge.Delivery) ([]string, error) { return nil, nil }
 
