@@ -13,6 +13,7 @@ import (
 
 	"manifold/apub/httpsig"
 	"manifold/bridge"
+	"manifold/internal/front"
 	"manifold/internal/telemetry"
 	"manifold/models"
 	"manifold/models/vocab"
@@ -35,7 +36,7 @@ type inbox struct {
 // of groups.
 func (s *Server) addInboxes(router *mux.Router) {
 	for _, path := range []string{"/inbox", "/users/{nick}/inbox", "/api/group/{uuid}/inbox", "/actor/inbox"} {
-		router.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		front.Route(router, path).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			telemetry.SetRoute(r.Context(), "POST "+path)
 			s.postInbox(w, r)
 		}).Methods(http.MethodPost)

@@ -2,10 +2,10 @@ package apub
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/gorilla/mux"
 
+	"manifold/internal/front"
 	"manifold/models"
 )
 
@@ -16,14 +16,12 @@ func (s *Server) Register(router *mux.Router) {
 	// on adds what only this network has, shared what others have at the same
 	// address in another form.
 	on := func(path string, need access, h handler) {
-		// Most requests are for other networks: what a path begins with is compared
-		// faster than the whole of it.
-		router.MatcherFunc(begins(path)).Path(path).Handler(s.let("GET "+path, need, h)).Methods(http.MethodGet, http.MethodHead)
+		front.Route(router, path).Handler(s.let("GET "+path, need, h)).Methods(http.MethodGet, http.MethodHead)
 	}
 	shared := func(path string, need access, h handler) {
 		// The condition stands before the path: mux forgets that a route had the path
 		// but not the method as soon as a condition of a later one fits.
-		router.MatcherFunc(s.asksForUs).Path(path).Handler(s.let("GET "+path+" (AS2)", need, h))
+		front.Route(router, path, s.asksForUs).Handler(s.let("GET "+path+" (AS2)", need, h))
 	}
 
 	on("/ns", open, getExtension)
@@ -41,7 +39,7 @@ func (s *Server) Register(router *mux.Router) {
 	}
 	on("/users/{nick}/followers_synchronization", personal, s.getFollowersOf)
 
-	router.MatcherFunc(s.asksForCopy).Path("/api/{type}").Handler(s.let("GET /api/{type} (AS2)", personal, s.getCopy))
+	front.Route(router, "/api/{type}", s.asksForCopy).Handler(s.let("GET /api/{type} (AS2)", personal, s.getCopy))
 	shared("/api/activity/{uuid}", personal, s.getActivity)
 	shared("/api/{type}/{uuid}", personal, s.getObject)
 	shared("/api/{type}/{uuid}/replies", personal, s.about("replies", replies))
@@ -50,11 +48,4 @@ func (s *Server) Register(router *mux.Router) {
 	shared("/api/{type}/{uuid}/shares", personal, s.about("shares", shares))
 
 	s.addInboxes(router)
-}
-
-// begins is the condition that a path begins as one in which the first variable is
-// the rest.
-func begins(path string) mux.MatcherFunc {
-	beginning, _, _ := strings.Cut(path, "{")
-	return func(r *http.Request, _ *mux.RouteMatch) bool { return strings.HasPrefix(r.URL.Path, beginning) }
 }

@@ -15,6 +15,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"manifold/bridge"
+	"manifold/internal/front"
 	"manifold/internal/outbound"
 	"manifold/internal/telemetry"
 	"manifold/models"
@@ -111,7 +112,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // encoded paths.
 func (s *Server) Register(router *mux.Router) {
 	on := func(path string, h handler) {
-		router.Handle(path, s.let("GET "+path, h)).Methods(http.MethodGet, http.MethodHead)
+		front.Route(router, path).Handler(s.let("GET "+path, h)).Methods(http.MethodGet, http.MethodHead)
 	}
 	on("/users/{nick}/feed.atom", s.getFeed)
 	on("/api/group/{uuid}/feed.atom", s.getGroupFeed)
@@ -120,7 +121,7 @@ func (s *Server) Register(router *mux.Router) {
 	on("/hub/callback/{token}", s.getCallback)
 	for path, h := range map[string]handler{"/hub": s.postHub, "/hub/callback/{token}": s.postCallback,
 		"/salmon/user/{nick}": s.postPersonSalmon, "/salmon/group/{uuid}": s.postGroupSalmon} {
-		router.Handle(path, s.let("POST "+path, h)).Methods(http.MethodPost)
+		front.Route(router, path).Handler(s.let("POST "+path, h)).Methods(http.MethodPost)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/gorilla/mux"
 
+	"manifold/internal/front"
 	"manifold/models"
 	"manifold/models/vocab"
 	"manifold/ostatus/atom"
@@ -23,7 +24,7 @@ func (s *Server) RegisterEntries(router *mux.Router) {
 	on := func(path string, h handler) {
 		// The condition stands before the path: mux forgets that a route had the path
 		// but not the method as soon as a condition of a later one fits.
-		router.MatcherFunc(asksForAtom).Path(path).Handler(s.let("GET "+path+" (Atom)", h)).Methods(http.MethodGet, http.MethodHead)
+		front.Route(router, path, asksForAtom).Handler(s.let("GET "+path+" (Atom)", h)).Methods(http.MethodGet, http.MethodHead)
 	}
 	on("/api/activity/{uuid}", s.getActivity)
 	on("/api/{type}/{uuid}", s.getObject)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"manifold/internal/front"
 	"manifold/pumpapi/oauth1"
 )
 
@@ -303,7 +304,7 @@ func (w *refusing) templates() map[string]string {
 	router, found := mux.NewRouter().UseEncodedPath().SkipClean(true), map[string]string{}
 	w.open.api.Register(router)
 	err := router.Walk(func(r *mux.Route, _ *mux.Router, _ []*mux.Route) error {
-		template, err := r.GetPathTemplate()
+		template, err := front.RoutePath(r)
 		if err != nil {
 			return err
 		}
@@ -311,7 +312,7 @@ func (w *refusing) templates() map[string]string {
 		if err != nil { // the root of a subrouter, and SockJS, which has tests of its own
 			return nil
 		}
-		template = strings.TrimSuffix(template, "{slash:/?}")
+		template = strings.TrimSuffix(template, "/?")
 		for _, m := range methods {
 			if m != http.MethodHead {
 				found[m+" "+template] = template

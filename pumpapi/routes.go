@@ -5,6 +5,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"manifold/internal/front"
 	"manifold/internal/telemetry"
 )
 
@@ -15,8 +16,8 @@ type handler func(w http.ResponseWriter, r *http.Request, c *caller) error
 // encoded paths. Paths that clients build by hand may end in a slash: choqok
 // signs it, so that a redirect would not do.
 func (a *API) Register(router *mux.Router) {
-	a.addUser(a.adder(router.PathPrefix(ofUser).Subrouter(), ofUser))
-	on := a.adder(router, "")
+	on := a.adder(router)
+	a.addUser(func(method, path string, need access, h handler) { on(method, ofUser+path, need, h) })
 	a.addAccounts(on)
 	a.addThings(on, router)
 	a.addOAuth(on)
@@ -31,15 +32,14 @@ func (a *API) Register(router *mux.Router) {
 
 const ofUser = "/api/user/{nick}"
 
-// adder returns a function that adds a route; before stands before its path
-// where the router is one below another.
-func (a *API) adder(router *mux.Router, before string) adder {
+// adder returns a function that adds a route.
+func (a *API) adder(router *mux.Router) adder {
 	return func(method, path string, need access, h handler) {
 		methods := []string{method}
 		if method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		router.Handle(path+"{slash:/?}", a.let(need, method+" "+before+path, h)).Methods(methods...)
+		front.Route(router, path+"/?").Handler(a.let(need, method+" "+path, h)).Methods(methods...)
 	}
 }
 
@@ -111,7 +111,7 @@ func (a *API) addThings(on adder, router *mux.Router) {
 		get  handler
 	}{{"likes", a.getLikes}, {"replies", a.getReplies}, {"shares", a.getShares}} {
 		on("GET", "/api/{type}/{uuid}/"+feed.name, open, feed.get)
-		router.Handle("/api/{type}/"+feed.name+"{slash:/?}", a.let(open, "GET /api/{type}/"+feed.name, feed.get)).
+		front.Route(router, "/api/{type}/"+feed.name+"/?").Handler(a.let(open, "GET /api/{type}/"+feed.name, feed.get)).
 			Queries("id", "{id}").Methods(http.MethodGet, http.MethodHead)
 	}
 	on("GET", "/api/{type}/{uuid}", open, a.getObject)

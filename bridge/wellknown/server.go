@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"manifold/bridge"
+	"manifold/internal/front"
 	"manifold/internal/telemetry"
 	"manifold/models"
 )
@@ -110,7 +111,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 func (s *Server) Register(router *mux.Router) {
 	router.Use(s.link)
 	on := func(path string, h handler) {
-		router.Handle(path+"{slash:/?}", s.let("GET "+path, h)).Methods(http.MethodGet, http.MethodHead)
+		front.Route(router, path+"/?").Handler(s.let("GET "+path, h)).Methods(http.MethodGet, http.MethodHead)
 	}
 	on("/.well-known/webfinger", s.webfinger)
 	on("/api/lrdd", s.lrdd)
