@@ -24,8 +24,9 @@ type failedDelivery struct {
 	// server asks for that.
 	again bool
 	after time.Duration
-	// unsent says that the server has not been asked.
-	unsent bool
+	// unsent says that the server has not been asked, gone that it says that there is
+	// no such inbox any more.
+	unsent, gone bool
 }
 
 func (e *failedDelivery) Error() string { return e.reason }
@@ -109,7 +110,7 @@ func (s *Server) deliverAll(ctx context.Context, p *parcel, d *bridge.Delivery) 
 	if err := s.recallSpecs(ctx, hosts...); err != nil {
 		return d.Inboxes, err
 	}
-	again := make([]bool, len(d.Inboxes))
+	again, gone := make([]bool, len(d.Inboxes)), make([]bool, len(d.Inboxes))
 	var group sync.WaitGroup
 	for i, inbox := range d.Inboxes {
 		group.Go(func() {
@@ -117,7 +118,7 @@ func (s *Server) deliverAll(ctx context.Context, p *parcel, d *bridge.Delivery) 
 			if failed == nil {
 				return
 			}
-			again[i] = failed.again
+			again[i], gone[i] = failed.again, failed.gone
 			d.Fail(inbox, failed)
 			if failed.unsent {
 				d.Unsent(inbox)
@@ -128,11 +129,18 @@ func (s *Server) deliverAll(ctx context.Context, p *parcel, d *bridge.Delivery) 
 		})
 	}
 	group.Wait()
-	var retry []string
+	var retry, over []string
 	for i, inbox := range d.Inboxes {
 		if again[i] {
 			retry = append(retry, inbox)
 		}
+		if gone[i] {
+			over = append(over, inbox)
+		}
+	}
+	if err := s.inboxesGone(ctx, over); err != nil {
+		// The next delivery finds out the same.
+		s.log.Error("those could not be looked for whose inboxes are gone", "inboxes", over, "error", err)
 	}
 	return retry, nil
 }
@@ -166,6 +174,8 @@ func verdict(answer *outbound.Response, now time.Time) *failedDelivery {
 		// Both ways to sign were tried. A server that could not fetch the key of the
 		// actor at the moment says this, as Mastodon does.
 		failed.again = true
+	case s == http.StatusGone:
+		failed.gone = true
 	}
 	return failed
 }

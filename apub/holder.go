@@ -143,7 +143,7 @@ func (s *Server) ownerOf(ctx context.Context, keyID string) (*ActorDocument, err
 	address, _, _ := strings.Cut(keyID, "#")
 	f, err := s.fetchOnce(ctx, address)
 	if err != nil {
-		return nil, err
+		return nil, s.unlessGone(ctx, address, err)
 	}
 	owner := ""
 	switch {
@@ -160,11 +160,12 @@ func (s *Server) ownerOf(ctx context.Context, keyID string) (*ActorDocument, err
 	return s.fetchActor(ctx, owner)
 }
 
-// fetchActor reads an actor from its own server.
+// fetchActor reads an actor from its own server. Whoever that says is gone has
+// departed.
 func (s *Server) fetchActor(ctx context.Context, iri string) (*ActorDocument, error) {
 	f, err := s.fetch(ctx, iri)
 	if err != nil {
-		return nil, err
+		return nil, s.unlessGone(ctx, iri, err)
 	}
 	if f.doc.Actor == nil {
 		return nil, notHad(iri, "it is not an actor but %s", strings.Join(f.doc.Types, ", "))

@@ -264,6 +264,23 @@ func (c *conn) edgesIn(ctx context.Context, state EdgeState, where string, args 
 	return newestFirst(p, list), nil
 }
 
+// Relations returns up to n follows and memberships that start or end at an actor, in
+// force or asked for.
+func (c *conn) Relations(ctx context.Context, actor int64, n int) ([]Edge, error) {
+	var list []Edge
+	err := c.each(ctx, `SELECT kind, actor_id, target_id FROM edges WHERE target_id = ? AND kind IN (1, 4)
+		UNION ALL SELECT kind, actor_id, target_id FROM edges WHERE actor_id = ? AND kind IN (1, 4) LIMIT `+strconv.Itoa(n), []any{actor, actor}, func(r *sql.Rows) error {
+		var e Edge
+		err := r.Scan(&e.Kind, &e.ActorID, &e.TargetID)
+		list = append(list, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading follows: %w", err)
+	}
+	return list, nil
+}
+
 // HasRemote reports whether somebody elsewhere other than one actor follows a
 // group or is a member of it.
 func (c *conn) HasRemote(ctx context.Context, group, other int64) (bool, error) {

@@ -415,6 +415,7 @@ var hot = []struct {
 		}
 		return db.RequestsTo(ctx, 8, models.Page{Count: 20})
 	})},
+	{"follows and memberships", reading(func(ctx context.Context, db *models.DB) (any, error) { return db.Relations(ctx, 8, 50) })},
 	{"followers of a group elsewhere", reading(func(ctx context.Context, db *models.DB) (any, error) { return db.HasRemote(ctx, 1, 10_001) })},
 	{"what is pinned", reading(func(ctx context.Context, db *models.DB) (any, error) {
 		return db.PinnedObjects(ctx, 8, models.Viewer{ActorID: 77}, models.Page{Count: 20})
