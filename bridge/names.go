@@ -194,7 +194,8 @@ func (n *Names) Nickname(name string) string {
 
 // account splits the address of an account, which is like acct:ann@example.org
 // or, as people and clients of 2013 write it, ann@example.org or
-// @ann@example.org. The host is returned in lower case.
+// @ann@example.org, and !kites@example.org for a group (Lemmy, GNU social). The host
+// is returned in lower case.
 func account(name string) (nick, host string, ok bool) {
 	scheme, rest, hasScheme := strings.Cut(name, ":")
 	switch {
@@ -203,7 +204,9 @@ func account(name string) (nick, host string, ok bool) {
 	case hasScheme && !strings.Contains(scheme, "@"):
 		return "", "", false // another scheme, not a port
 	default:
-		name = strings.TrimPrefix(name, "@")
+		if name != "" && strings.ContainsRune("@!", rune(name[0])) {
+			name = name[1:]
+		}
 	}
 	nick, host, ok = strings.Cut(name, "@")
 	if !ok || nick == "" || host == "" || strings.ContainsAny(host, "/?#@") {

@@ -58,7 +58,7 @@ func TestFollowByAnyName(t *testing.T) {
 		ann := w.person("Ann")
 		for i, name := range []string{
 			"acct:Ann@localhost:8080", "acct:ann@localhost:8080", "acct:ANN@LOCALHOST:8080", "acct:ann@localhost", "ann@localhost", "Ann@localhost:8080",
-			"@ann@localhost", home + "/api/user/Ann/profile", home + "/api/user/ann/profile", home + "/users/ann", home + "/ANN", home + "/users/Ann/",
+			"@ann@localhost", "!ann@localhost", home + "/api/user/Ann/profile", home + "/api/user/ann/profile", home + "/users/ann", home + "/ANN", home + "/users/Ann/",
 			"HTTP://LocalHost:8080/users/Ann",
 		} {
 			fan := w.person(fmt.Sprintf("fan%d", i))
