@@ -14,3 +14,12 @@ func (s *Server) Meet(ctx context.Context, name string) (*models.Actor, error) {
 	}
 	return s.meet(ctx, f)
 }
+
+// How documents are verified, and from when on what they show is news.
+const (
+	ByHub   = byHub
+	ByOwner = byOwner
+)
+
+// Since is from when on what a feed shows is news.
+var Since = since

@@ -28,6 +28,9 @@ type arriving struct {
 	recipient int64
 	// quiet is for what is no news to anybody here.
 	quiet bool
+	// hearsay is what the server of a group tells of somebody of another server: their
+	// posts, and nothing else.
+	hearsay bool
 	// original is the document with this entry alone.
 	original []byte
 	*vocab.Activity
@@ -69,6 +72,9 @@ func (s *Server) processEnvelope(ctx context.Context, a *bridge.Arrived, sender 
 	if err != nil || known.ID != sender.ID {
 		return notAllowed("%s is signed by %s, and not by its author %s.", entry.ID, sender.Doc.ID, author)
 	}
+	if err := s.tellApart(ctx, activity); err != nil {
+		return err
+	}
 	in := &arriving{Arrived: a, s: s, by: sender, recipient: a.RecipientID, entry: entry, Activity: activity, original: a.Bytes}
 	return in.receive(ctx, s.bridge.Settled(a))
 }
@@ -94,6 +100,9 @@ func settled(err error) error {
 // receive has the bridge do what an entry says. within runs in the transaction, nil for
 // nothing.
 func (in *arriving) receive(ctx context.Context, within func(context.Context, *models.Tx) error) error {
+	if err := in.edited(ctx); err != nil {
+		return err
+	}
 	if err := in.prepare(ctx); err != nil {
 		return settled(err)
 	}
@@ -275,12 +284,8 @@ func (in *arriving) updated(ctx context.Context) error {
 // describe stores the profile of somebody as they have signed it or show it in their
 // feed, unless a better network tells of them.
 func (s *Server) describe(ctx context.Context, actor *models.Actor, p *atom.Person) error {
-	presences, err := s.db.PresencesOf(ctx, actor.ID)
-	if err != nil {
+	if better, err := s.onBetter(ctx, actor.ID); err != nil || better {
 		return err
-	}
-	if slices.ContainsFunc(s.bridge.NetworksBefore(Network), func(name string) bool { return presences[name].ActorID != 0 }) {
-		return nil
 	}
 	profile := s.decoder().Person(p)
 	profile.ID, profile.Type = actor.Doc.ID, actor.Type
@@ -288,7 +293,7 @@ func (s *Server) describe(ctx context.Context, actor *models.Actor, p *atom.Pers
 	if same(profile, actor.Doc) {
 		return nil
 	}
-	_, err = s.bridge.Introduce(ctx, &bridge.Account{Profile: profile}, nil)
+	_, err := s.bridge.Introduce(ctx, &bridge.Account{Profile: profile}, nil)
 	return err
 }
 

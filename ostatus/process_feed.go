@@ -16,40 +16,51 @@ import (
 
 // news are the activities of a document that are not known here, oldest first, with
 // their entries. What was published before since is the past, and no news to anybody;
-// what is known as such, and turns out to be new, is told after all. Those of our own
+// what is known as such, and turns out to be new, is told after all, and what is known
+// but was changed since counts as new. Those of our own
 // people, which come back in the feeds of groups, are known.
 func (s *Server) news(ctx context.Context, doc *atom.Document, since time.Time) ([]*arriving, error) {
 	var found []*arriving
-	var names []string
+	var done []*vocab.Activity
 	for _, e := range doc.Entries() {
 		a, err := s.decoder().Entry(e, doc.Feed)
 		if err != nil || s.names.Ours(a.ID) || s.names.Ours(a.Actor.ID) || !believed(a.Verb) {
 			continue
 		}
 		found = append(found, &arriving{s: s, entry: e, Activity: a, quiet: a.Published.Before(since)})
-		names = append(names, a.ID)
+		done = append(done, a)
 	}
-	known, err := s.db.Lookup(ctx, names...)
+	if err := s.tellApart(ctx, done...); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(done))
+	for i, a := range done {
+		names[i] = a.ID
+	}
+	rows, err := s.rowsOf(ctx, models.KindActivity, names)
 	if err != nil {
 		return nil, err
 	}
-	rows := map[string]int64{}
-	var ids []int64
-	for name, refs := range known {
-		for _, r := range refs {
-			if r.Kind == models.KindActivity {
-				rows[name] = r.ID
-				ids = append(ids, r.ID)
-			}
+	activities, err := s.db.Activities(ctx, values(rows)...)
+	if err != nil {
+		return nil, err
+	}
+	var things []int64
+	for _, a := range activities {
+		if a.Object.Kind == models.KindObject {
+			things = append(things, a.Object.ID)
 		}
 	}
-	activities, err := s.db.Activities(ctx, ids...)
+	objects, err := s.db.Objects(ctx, things...)
 	if err != nil {
 		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(in *arriving) bool {
 		row, ok := rows[in.Activity.ID]
 		old := activities[row]
+		if old != nil && changedSince(in.Activity, objects[old.Object.ID]) {
+			return false
+		}
 		return ok && (in.quiet || old == nil || !old.Quiet)
 	})
 	slices.Reverse(found)
@@ -179,7 +190,7 @@ func (in *arriving) author(ctx context.Context, owner *models.Actor, group strin
 	if by.Local {
 		return notAllowed("%s is of this server, and does not speak through others.", uri)
 	}
-	in.by = by
+	in.by, in.hearsay = by, !sameHost(uri, group)
 	in.Actor = by.Doc.Ref()
 	if in.Object != nil && in.Object.Author != nil && in.Object.Author.ID == uri {
 		in.Object.Author = by.Doc.Ref()
