@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -190,7 +191,9 @@ func (op *operation) newObject(ctx context.Context) error {
 		names = op.twins(o)
 	}
 	o.Author = op.actor.Doc.Ref()
-	op.joinThread(o)
+	if err := op.joinThread(ctx, o); err != nil {
+		return err
+	}
 	if o.Type == vocab.TypeGroup {
 		return op.newGroup(ctx, o, names)
 	}
@@ -209,22 +212,51 @@ func (op *operation) newObject(ctx context.Context) error {
 	return nil
 }
 
-// joinThread has an answer of somebody here be in the thread of what it answers:
-// the network of its author may have no word for that, others go by it.
-func (op *operation) joinThread(o *vocab.Object) {
-	if !op.local || op.parent.object == nil {
-		return
+// maxAbove is how far up a thread its name is looked for.
+const maxAbove = 20
+
+// joinThread has an answer of somebody here be in the thread of what it answers, as
+// far up as somebody names that: the network of an author in between may have no word
+// for it, others go by it.
+func (op *operation) joinThread(ctx context.Context, o *vocab.Object) error {
+	if !op.local {
+		return nil
 	}
-	parent := op.parent.object
-	for _, name := range []string{vocab.Conversation, vocab.Context} {
-		thread, known := parent.Doc.Extra[name]
-		if !known && parent.Local && parent.ParentID == 0 && op.b.names.Token(parent.Doc.ID) != "" {
-			thread, known = json.RawMessage(strconv.Quote(op.b.names.Thread(parent.Doc.ID))), true
+	missing := []string{vocab.Conversation, vocab.Context}
+	named := func(name string) bool { return o.Extra[name] != nil }
+	above := op.parent.object
+	for range maxAbove {
+		missing = slices.DeleteFunc(missing, named)
+		if above == nil || len(missing) == 0 {
+			return nil
 		}
-		if _, given := o.Extra[name]; known && !given {
-			o.Extra = vocab.MergeExtra(o.Extra, map[string]json.RawMessage{name: thread})
+		for _, name := range missing {
+			if thread := op.threadOf(above, name); thread != nil {
+				o.Extra = vocab.MergeExtra(o.Extra, map[string]json.RawMessage{name: thread})
+			}
+		}
+		if above.ParentID == 0 {
+			return nil
+		}
+		var err error
+		if above, err = op.tx.Object(ctx, above.ParentID); errors.Is(err, models.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// threadOf is the thread that a thing names, or begins here, nil for none.
+func (op *operation) threadOf(o *models.Object, name string) json.RawMessage {
+	if thread := o.Doc.Extra[name]; thread != nil {
+		return thread
+	}
+	if o.Local && o.ParentID == 0 && op.b.names.Token(o.Doc.ID) != "" {
+		return json.RawMessage(strconv.Quote(op.b.names.Thread(o.Doc.ID)))
+	}
+	return nil
 }
 
 // checkForeign refuses a thing of another server that has no id of its own, or

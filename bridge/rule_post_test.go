@@ -143,6 +143,35 @@ func TestReplies(t *testing.T) {
 	})
 }
 
+// Whoever is in between may have no word for the thread, or have one of their own,
+// which answers to them keep.
+func TestRepliesNameTheThread(t *testing.T) {
+	worlds(t, func(w *world) {
+		ann, far := w.person("ann"), w.remote("acct:far@far.example")
+		question := w.do(ann, act(vocab.VerbPost, note("Question"), everybody())).Doc.Object
+		thread := `"` + question.ID + `/context"`
+		comes := func(name, parent string, extra map[string]json.RawMessage) *vocab.Object {
+			w.t.Helper()
+			o := reply(name, &vocab.Object{ID: parent})
+			o.ID, o.Extra = "https://far.example/"+name, extra
+			a := act(vocab.VerbPost, o, everybody())
+			a.ID = o.ID + "/activity"
+			w.receive(far, a)
+			return o
+		}
+		threadOf := func(o *vocab.Object) string {
+			w.t.Helper()
+			a := w.do(ann, act(vocab.VerbPost, reply("Answer to "+o.ID, o), everybody()))
+			return string(w.object(a.Doc.Object.ID).Doc.Extra[vocab.Conversation])
+		}
+		silent := comes("silent", question.ID, nil)
+		same(w.t, "thread of an answer to who is silent about it", threadOf(silent), thread)
+		same(w.t, "thread two levels down", threadOf(comes("deeper", silent.ID, nil)), thread)
+		other := comes("other", question.ID, map[string]json.RawMessage{vocab.Conversation: json.RawMessage(`"tag:far.example:1"`)})
+		same(w.t, "thread of an answer to who names another", threadOf(other), `"tag:far.example:1"`)
+	})
+}
+
 func TestRepliesThatAreRefused(t *testing.T) {
 	worlds(t, func(w *world) {
 		p := w.people("ann", "bob")

@@ -188,7 +188,7 @@ func (p *page) uri(a *models.Actor) string {
 	if a.Local {
 		return ownURI(p.names, a)
 	}
-	return firstOf(p.presences[a.ID].IRI, a.Doc.ID)
+	return firstOf(p.presences[a.ID].IRI, p.elsewhere[a.ID], webAddress(a.Doc.URL), a.Doc.ID)
 }
 
 // mentions reports whether an addressee is somebody whom an entry names: those

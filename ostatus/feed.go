@@ -189,6 +189,8 @@ type page struct {
 	actors  map[int64]*models.Actor
 	// presences are those of the actors on this network.
 	presences map[int64]models.Presence
+	// elsewhere are the addresses of those who are on other networks only.
+	elsewhere map[int64]string
 	// visible tells which of the objects a stranger may see.
 	visible map[int64]bool
 }
@@ -330,12 +332,40 @@ func (s *Server) complete(ctx context.Context, p *page, owner int64) error {
 	if p.presences, err = s.db.Presences(ctx, Network, slices.Collect(maps.Keys(p.actors))...); err != nil {
 		return err
 	}
+	if err := s.findElsewhere(ctx, p); err != nil {
+		return err
+	}
 	if p.changed.IsZero() && p.actors[owner] != nil {
 		p.changed = later(p.actors[owner].Updated, p.actors[owner].Created)
 	}
 	if p.changed.IsZero() {
 		// RFC 4287 4.1.1 wants a time, and nothing has ever happened here.
 		p.changed = time.Unix(0, 0)
+	}
+	return nil
+}
+
+// findElsewhere reads how those are called on the networks before this one who are not
+// on it: an account is no name here, where everybody has an address.
+func (s *Server) findElsewhere(ctx context.Context, p *page) error {
+	var strangers []int64
+	for id, a := range p.actors {
+		if !a.Local && p.presences[id].IRI == "" && webAddress(a.Doc.ID) == "" {
+			strangers = append(strangers, id)
+		}
+	}
+	if len(strangers) == 0 {
+		return nil
+	}
+	p.elsewhere = map[int64]string{}
+	for _, network := range s.bridge.NetworksBefore(Network) {
+		found, err := s.db.Presences(ctx, network, strangers...)
+		if err != nil {
+			return err
+		}
+		for id, there := range found {
+			p.elsewhere[id] = firstOf(p.elsewhere[id], webAddress(there.IRI))
+		}
 	}
 	return nil
 }
