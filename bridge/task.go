@@ -45,6 +45,15 @@ type Tender interface {
 	Tend(ctx context.Context) error
 }
 
+const (
+	// awaitNetwork is after what time a task is looked at again whose network is not
+	// connected: it may be switched off for a while, or by mistake.
+	awaitNetwork = 10 * time.Minute
+	// keepTasks is how long that goes on: what others were to be asked is not worth
+	// asking after the longest of leases.
+	keepTasks = 33 * 24 * time.Hour
+)
+
 // tendEvery is how often networks look after what they have to.
 const tendEvery = time.Minute
 
@@ -84,6 +93,9 @@ type taskWorker struct {
 // Work has a network do one of its tasks.
 func (w *taskWorker) Work(ctx context.Context, job *river.Job[taskArgs]) error {
 	i := slices.IndexFunc(w.b.networks, func(n Network) bool { return n.Name() == job.Args.Network })
+	if i < 0 && w.b.now().Sub(job.CreatedAt) < keepTasks {
+		return river.JobSnooze(awaitNetwork)
+	}
 	if i < 0 {
 		return river.JobCancel(fmt.Errorf("the network %s is switched off", job.Args.Network))
 	}

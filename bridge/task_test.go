@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/riverqueue/river/rivertype"
 
 	"manifold/bridge"
 	"manifold/models"
@@ -88,8 +91,53 @@ func TestTasks(t *testing.T) {
 			for _, j := range w.jobs("task") {
 				states[string(j.State)]++
 			}
-			return fmt.Sprint(states) == "map[cancelled:2 completed:1 retryable:1 scheduled:1]" ||
-				fmt.Sprint(states) == "map[cancelled:2 completed:1 scheduled:2]"
+			return fmt.Sprint(states) == "map[cancelled:1 completed:1 retryable:1 scheduled:2]" ||
+				fmt.Sprint(states) == "map[cancelled:1 completed:1 scheduled:3]"
+		})
+	})
+}
+
+// A task whose network is not connected waits for it, and is not used up by that; one
+// that nobody misses for longer than any lease is dropped.
+func TestTasksOfNetworksThatAreOff(t *testing.T) {
+	onEach(t, func(t *testing.T, address string) {
+		var ahead atomic.Int64
+		n := newBusy("late")
+		w := newWorld(t, address, bridge.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+		w.write(func(ctx context.Context, tx *models.Tx) error {
+			return w.AddTasks(ctx, tx, bridge.Task{Network: "late", Kind: "ask", Subject: "a hub"}, bridge.Task{Network: "never", Kind: "x"})
+		})
+		if err := w.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waiting := func() (ids []int64) {
+			for _, j := range w.jobs("task") {
+				if j.State == rivertype.JobStateScheduled && j.AttemptedAt != nil && len(j.Errors) == 0 {
+					ids = append(ids, j.ID)
+				}
+			}
+			return ids
+		}
+		until(t, "both wait", func() bool { return len(waiting()) == 2 })
+		if err := w.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ids := waiting()
+
+		// The server is started again, with the network.
+		w = newWorld(t, address, bridge.Options{Networks: []bridge.Network{n}, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+		w.start()
+		ahead.Store(int64(34 * 24 * time.Hour))
+		for _, id := range ids {
+			w.retryNow(id)
+		}
+		same(t, "task", fmt.Sprint(next(t, "the task", n.tasks)), fmt.Sprint(bridge.Task{Network: "late", Kind: "ask", Subject: "a hub", Attempt: 1}))
+		until(t, "the other is dropped", func() bool {
+			states := map[string]int{}
+			for _, j := range w.jobs("task") {
+				states[string(j.State)]++
+			}
+			return fmt.Sprint(states) == "map[cancelled:1 completed:1]"
 		})
 	})
 }

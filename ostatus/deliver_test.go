@@ -405,3 +405,41 @@ func TestFetch(t *testing.T) {
 		t.Errorf("a busy server: %+v %v", f, err)
 	}
 }
+
+// TestFollowOfAServerThatFails: whoever follows somebody whose server answers WebFinger
+// with 500 is told so after the first attempt, and not any more once it was found.
+func TestFollowOfAServerThatFails(t *testing.T) {
+	worlds(t, ostatus.Options{}, func(w *world) {
+		w.start()
+		ann, p := w.person("ann"), newPeer(w.t)
+		bob := p.person("bob")
+		names := []string{finger(bob.acct), "/.well-known/host-meta"}
+		for _, path := range names {
+			p.serves(path, served{status: http.StatusInternalServerError})
+		}
+		followed := w.do(ann, &vocab.Activity{Verb: vocab.VerbFollow, Object: &vocab.Object{ID: bob.acct, Type: vocab.TypePerson}})
+		failures := func() []models.DeliveryFailure {
+			list, err := w.DB().FailuresOf(w.t.Context(), followed.ID, models.Page{Count: 10})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			return list
+		}
+		until(w.t, "the failure is told", func() bool { return len(failures()) == 1 })
+		if f := failures()[0]; f.Inbox != bob.acct || f.State != models.Retrying || !strings.Contains(f.Reason, "500") || f.Next.IsZero() {
+			w.t.Errorf("what is told is %+v", f)
+		}
+		bob.publish()
+		now := map[models.Dialect]string{models.SQLite: "datetime('now', '-1 minute')", models.Postgres: "now()"}[w.DB().Dialect()]
+		until(w.t, "the attempt is over", func() bool {
+			var n int
+			err := w.DB().SQL().QueryRowContext(w.t.Context(), "SELECT COUNT(*) FROM river_job WHERE kind = 'reach' AND state = 'retryable'").Scan(&n)
+			return err == nil && n == 1
+		})
+		if _, err := w.DB().SQL().ExecContext(w.t.Context(), "UPDATE river_job SET state = 'available', scheduled_at = "+now+" WHERE kind = 'reach'"); err != nil {
+			w.t.Fatal(err)
+		}
+		bob.gets("follow")
+		until(w.t, "nothing is told any more", func() bool { return len(failures()) == 0 })
+	})
+}
