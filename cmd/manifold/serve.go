@@ -50,6 +50,7 @@ func (p *program) serve(ctx context.Context, cfg *config.Config) error {
 	}
 	defer listener.Close()
 	cfg.Bound(listener.Addr())
+	p.keepLean(ctx)
 	h, closeLog, err := p.openLogging(ctx, cfg)
 	if err != nil {
 		return err
