@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -194,15 +193,15 @@ func (s *Server) sendAs(ctx context.Context, id *identity, r outbound.Request, d
 	if r.Method != http.MethodPost {
 		return s.outbound.Do(ctx, r)
 	}
-	// What an inbox answers besides the status matters to nobody, however long it
-	// is. A short one is read to its end, so that the connection can be used again.
+	// What an inbox answers besides the status matters only where it is a refusal, and
+	// is not read to its end if it is long.
 	stream, err := s.outbound.Stream(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer stream.Body.Close()
-	_, _ = io.CopyN(io.Discard, stream.Body, maxAnswer)
-	return &outbound.Response{Status: stream.Status, Header: stream.Header, URL: stream.URL}, nil
+	said := stream.Drain(maxAnswer)
+	return &outbound.Response{Status: stream.Status, Header: stream.Header, Body: []byte(said), URL: stream.URL}, nil
 }
 
 // maxAnswer is how far the answer of an inbox is read, in bytes.

@@ -165,6 +165,9 @@ func (s *Server) deliverOne(ctx context.Context, p *parcel, inbox, host string) 
 // verdict says what an answer to a delivery means.
 func verdict(answer *outbound.Response, now time.Time) *failedDelivery {
 	failed := &failedDelivery{reason: fmt.Sprintf("status %d %s", answer.Status, http.StatusText(answer.Status))}
+	if len(answer.Body) > 0 {
+		failed.reason += ": " + string(answer.Body)
+	}
 	switch s := answer.Status; {
 	case s >= 200 && s < 300:
 		return nil

@@ -250,6 +250,16 @@ func TestLemmyCommunity(t *testing.T) {
 	}
 }
 
+// GNU social 2 refuses a post that has no cc, and Mastodon writes both always.
+func TestBothListsOfRecipients(t *testing.T) {
+	t.Parallel()
+	sent, _, _ := posted(t, note(nil), func(a *vocab.Activity) { a.To, a.CC = []*vocab.Object{everybody()}, nil })
+	for _, where := range []any{sent, sent["object"]} {
+		same(t, "to", dig(where, "to"), []any{"https://www.w3.org/ns/activitystreams#Public"})
+		same(t, "cc", dig(where, "cc"), []any{})
+	}
+}
+
 // Ids are the same to the byte, whatever a parser of URLs would make of them.
 func TestIdsAreNotChanged(t *testing.T) {
 	t.Parallel()

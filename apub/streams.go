@@ -406,6 +406,13 @@ func (d *draft) node() (node, error) {
 			m[name] = []any{v}
 		}
 	}
+	// Where one of them stands GNU social 2 wants both: it refuses a post without cc.
+	// Mastodon, too, always writes the two.
+	for name, other := range map[string]string{"to": "cc", "cc": "to"} {
+		if m[name] != nil && m[other] == nil {
+			m[other] = []any{}
+		}
+	}
 	return m, nil
 }
 

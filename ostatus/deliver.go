@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -244,8 +243,6 @@ func (s *Server) deliverOne(ctx context.Context, p *parcel, inbox string) *faile
 			unsent: !outbound.Sent(err) || errors.Is(err, bridge.ErrHostBlocked)}
 	}
 	defer stream.Body.Close()
-	// What is read to its end leaves a connection that can be used again.
-	_, _ = io.CopyN(io.Discard, stream.Body, maxAnswer)
 	return p.verdict(stream, s.now())
 }
 
@@ -276,6 +273,9 @@ func concerns(e *atom.Entry, uri string) bool {
 func (p *parcel) verdict(answer *outbound.Stream, now time.Time) *failedSlap {
 	status := answer.Status
 	failed := &failedSlap{reason: fmt.Sprintf("status %d %s", status, http.StatusText(status))}
+	if said := answer.Drain(maxAnswer); said != "" {
+		failed.reason += ": " + said
+	}
 	switch {
 	case status >= 200 && status < 300:
 		return nil

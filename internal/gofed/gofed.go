@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"reflect"
 
 	"github.com/go-fed/activity/streams"
@@ -73,7 +74,7 @@ func names(written, read any) bool {
 func refs(v any) []string {
 	switch v := v.(type) {
 	case string:
-		return []string{v}
+		return []string{spelled(v)}
 	case []any:
 		var all []string
 		for _, e := range v {
@@ -82,8 +83,18 @@ func refs(v any) []string {
 		return all
 	case map[string]any:
 		if id, ok := v["id"].(string); ok {
-			return []string{id}
+			return []string{spelled(id)}
 		}
 	}
 	return nil
+}
+
+// spelled is an id as go-fed writes it: it keeps a [url.URL], which escapes letters
+// of other alphabets anew.
+func spelled(id string) string {
+	u, err := url.Parse(id)
+	if err != nil {
+		return id
+	}
+	return u.String()
 }

@@ -7,11 +7,13 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Options configures a Client. The zero value is right for production apart
@@ -166,6 +168,22 @@ type Stream struct {
 	// It must be closed: until then it holds one of the host's places.
 	Body io.ReadCloser
 }
+
+// Drain reads the rest of an answer whose status is what counts, as far as limit
+// bytes, so that the connection can be used again. It returns what a refusal says in
+// the body, cut short: "" where it is a page for people. What comes back is to be
+// trusted as little as any other input.
+func (s *Stream) Drain(limit int64) string {
+	body, _ := io.ReadAll(io.LimitReader(s.Body, limit))
+	kind, _, _ := mime.ParseMediaType(s.Header.Get("Content-Type"))
+	if s.Status < 400 || strings.Contains(kind, "html") || !utf8.Valid(body) {
+		return ""
+	}
+	return string(body[:min(len(body), maxComplaint)])
+}
+
+// maxComplaint is how much of the body of a refusal is handed on, in bytes.
+const maxComplaint = 300
 
 // Do sends a request and reads the whole answer. Every status is a Response
 // and no error, save a redirect that was not followed (*RedirectError).

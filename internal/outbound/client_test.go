@@ -586,3 +586,33 @@ func TestSent(t *testing.T) {
 		}
 	}
 }
+
+// What a refusal says is handed on, cut short, save pages and what is no text.
+func TestDrain(t *testing.T) {
+	for _, tt := range []struct {
+		status     int
+		kind, body string
+		want       string
+	}{
+		{400, "application/activity+json", `["to or cc is missing"]`, `["to or cc is missing"]`},
+		{403, "", "go away", "go away"},
+		{500, "text/html; charset=utf-8", "<p>broken</p>", ""},
+		{502, "text/plain", strings.Repeat("x", 1000), strings.Repeat("x", 300)},
+		{400, "text/plain", "\xff\xfe", ""},
+		{202, "text/plain", "thanks", ""},
+	} {
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", tt.kind)
+			w.WriteHeader(tt.status)
+			_, _ = io.WriteString(w, tt.body)
+		})
+		stream, err := local(t, Options{}).Stream(t.Context(), Request{URL: s.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := stream.Drain(1 << 10); got != tt.want {
+			t.Errorf("%d %s %.20q says %.40q, want %.40q", tt.status, tt.kind, tt.body, got, tt.want)
+		}
+		_ = stream.Body.Close()
+	}
+}
