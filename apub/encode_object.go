@@ -323,6 +323,11 @@ func (e *Encoder) tags(d *draft, o *vocab.Object, to audience) []any {
 	for _, h := range hashtags(o.Content) {
 		add("#"+strings.ToLower(h.name), e.hashtag(h.name, h.href))
 	}
+	if e.Names.Token(o.ID) != "" {
+		for _, word := range bridge.HashtagsIn(o.Content) {
+			add("#"+strings.ToLower(word), e.hashtag(word, ""))
+		}
+	}
 	if quoted := quotedBy(o); quoted != nil && d.typ == "Note" {
 		id := e.iri(quoted)
 		out = append(out, node{"type": "Link", "mediaType": `application/ld+json; profile="https://www.w3.org/ns/activitystreams"`,

@@ -351,7 +351,7 @@ func TestProperty26Pictures(t *testing.T) {
 func TestProperty27And28Tags(t *testing.T) {
 	t.Parallel()
 	o := note(func(o *vocab.Object) {
-		o.Content = `<p><a href="https://m.example/@bob">@bob</a> <a href="https://pump.example/tag/go" rel="tag">#Go</a> and <a class="mention hashtag" href="https://m.example/tags/x">#<span>x</span></a> not #this <a href="https://m.example/">#that</a></p>`
+		o.Content = `<p><a href="https://m.example/@bob">@bob</a> <a href="https://pump.example/tag/go" rel="tag">#Go</a> and <a class="mention hashtag" href="https://m.example/tags/x">#<span>x</span></a> #this, not <a href="https://m.example/">#that</a></p>`
 		o.Tags = []*vocab.Object{{Type: vocab.TypeHashtag, DisplayName: "go"}, {Type: vocab.TypePerson, ID: "acct:carl@x.example", DisplayName: "Carl"}}
 	})
 	sent, ours, theirs := posted(t, o, func(a *vocab.Activity) {
@@ -362,6 +362,7 @@ func TestProperty27And28Tags(t *testing.T) {
 		map[string]any{"type": "Hashtag", "href": here + "/tags/go", "name": "#go"},
 		map[string]any{"type": "Person", "id": "https://x.example/?author=1", "name": "Carl"},
 		map[string]any{"type": "Hashtag", "href": "https://m.example/tags/x", "name": "#x"},
+		map[string]any{"type": "Hashtag", "href": here + "/tags/this", "name": "#this"},
 	}
 	same(t, "tags", dig(sent, "object", "tag"), want)
 	same(t, "to", sent["to"], []any{"https://www.w3.org/ns/activitystreams#Public", bobIRI, annIRI})
@@ -372,7 +373,7 @@ func TestProperty27And28Tags(t *testing.T) {
 		for _, tag := range a.Object.Tags {
 			kinds = append(kinds, tag.Type+" "+tag.ID+tag.DisplayName)
 		}
-		same(t, "read", kinds, []string{"mention " + bobIRI + "@bob@m.example", "hashtag go", "person https://x.example/?author=1Carl", "hashtag x"})
+		same(t, "read", kinds, []string{"mention " + bobIRI + "@bob@m.example", "hashtag go", "person https://x.example/?author=1Carl", "hashtag x", "hashtag this"})
 	}
 	// Who is mentioned by one of ours, and by the page of one of ours, is one person.
 	for _, href := range []string{annIRI, here + "/ann", here + "/api/user/ann/profile"} {

@@ -308,6 +308,7 @@ func (op *operation) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		rule.prepare(op),
 		op.addressDefaults,
+		op.addressMentioned,
 		op.resolveAudience,
 		op.checkClass,
 		op.finishDoc,

@@ -54,6 +54,9 @@ func topics(d *vocab.Object) []atom.Category {
 			add(t.DisplayName)
 		}
 	}
+	for _, word := range bridge.HashtagsIn(d.Content) {
+		add(word)
+	}
 	if string(d.Extra[vocab.NSAS2+"sensitive"]) == "true" {
 		add("nsfw")
 	}
