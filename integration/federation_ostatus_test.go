@@ -36,14 +36,25 @@ type neighbourTest struct {
 // of what came in, and it is as strict as GNU social.
 func TestGNUSocial(t *testing.T) {
 	t.Parallel()
-	onEachNeighbourhood(t, slices.Concat(ostatusFollows, ostatusPosts, ostatusReactions, ostatusProfiles, ostatusGroups))
+	onEachNeighbourhood(t, gnusocial.Options{}, slices.Concat(ostatusFollows, ostatusPosts, ostatusReactions, ostatusProfiles, ostatusGroups, ostatusPages))
+}
+
+// TestStatusNet does what matters most with a site of 2011, which reads descriptors in
+// XML only and has no leases: it is asked back before its subscription is answered.
+func TestStatusNet(t *testing.T) {
+	t.Parallel()
+	onEachNeighbourhood(t, gnusocial.Options{Old: true, ShortAddresses: true}, []neighbourTest{
+		{"follow by bob", bobFollowsAnn}, {"unfollow by bob", bobUnfollowsAnn}, {"follow by ann", annFollowsBob},
+		{"post by ann", annPostsToBob}, {"reply by ann", annAnswersBob}, {"reply by bob", bobAnswersAnn},
+		{"favourite by bob", bobLikesAnns}, {"group here by its id", groupHereByID}, {"group there", groupThere},
+	})
 }
 
 // onEachNeighbourhood runs tests by their names, beside each other, on one server and
 // one site for each database. In the end the site must have taken all that it was sent.
-func onEachNeighbourhood(t *testing.T, tests []neighbourTest) {
+func onEachNeighbourhood(t *testing.T, o gnusocial.Options, tests []neighbourTest) {
 	onEachDatabase(t, func(t *testing.T, database string) {
-		w := meetNeighbours(t, database, gnusocial.Options{})
+		w := meetNeighbours(t, database, o)
 		t.Run("with", func(t *testing.T) {
 			for _, tt := range tests {
 				t.Run(tt.name, func(t *testing.T) {
