@@ -76,9 +76,8 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// TestInboundOfThePast: what a server with a slow clock pushes is shown; what stood in
-// the feed before is stored, and shown to nobody.
-func TestInboundOfThePast(t *testing.T) {
+// TestInboundOfASlowClock: what a server pushes is shown, however late its clock is.
+func TestInboundOfASlowClock(t *testing.T) {
 	onInbound(t, func(in *inbound) {
 		callback, secret := in.follows(in.bob, vocab.VerbFollow)
 		slow := in.note("by a slow clock")

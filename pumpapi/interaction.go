@@ -21,8 +21,9 @@ const (
 	subscribeRel    = "http://ostatus.org/schema/1.0/subscribe"
 )
 
-// whom reads an account as others write it: acct:bob@host, bob@host, @bob@host, or
-// the address of a profile. It returns "" for anything else.
+// whom reads an account as others write it: acct:bob@host, bob@host, @bob@host,
+// !kites@host for a group, or the address of a profile. It returns "" for anything
+// else.
 func whom(uri string) string {
 	if uri = strings.TrimSpace(uri); !readable(uri) || len(uri) > models.MaxIRI {
 		return ""
@@ -33,7 +34,10 @@ func whom(uri string) string {
 		}
 		return uri
 	}
-	address := strings.TrimPrefix(strings.TrimPrefix(uri, "acct:"), "@")
+	address := strings.TrimPrefix(uri, "acct:")
+	if address != "" && strings.ContainsRune("@!", rune(address[0])) {
+		address = address[1:]
+	}
 	nick, host, ok := strings.Cut(address, "@")
 	if !ok || nick == "" || host == "" || strings.ContainsAny(address, "/?#% ") || strings.Contains(host, "@") {
 		return ""

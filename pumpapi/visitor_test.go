@@ -85,7 +85,7 @@ func TestFollowElsewhere(t *testing.T) {
 	if said := textOf(again.root); !strings.Contains(said, "You follow them.") || again.byID("confirm") != nil {
 		t.Errorf("the page says %s", said)
 	}
-	group := browser.get("/main/ostatusgroup?profile=gang@far.example").page(200)
+	group := browser.get("/main/ostatusgroup?profile=" + url.QueryEscape("!gang@far.example")).page(200)
 	if src := attribute(group.element("img"), "src"); src != "/images/default.png" || textOf(group.must("confirm")) != "Join" {
 		t.Errorf("the group has the picture %s and the button %s", src, textOf(group.must("confirm")))
 	}
