@@ -179,7 +179,7 @@ var timeLayouts = []string{
 
 func parseTime(s string) time.Time {
 	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, strings.TrimSpace(s)); err == nil && t.Year() > 0 && t.Year() < 10000 {
+		if t, err := time.Parse(layout, strings.TrimSpace(s)); err == nil && t.UTC().Year() > 0 && t.UTC().Year() < 10000 {
 			return t.UTC()
 		}
 	}

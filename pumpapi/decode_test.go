@@ -57,7 +57,7 @@ var oddObjects = []struct{ name, in, out string }{
 	{"times", `{"published":"2013-12-22T06:27:13Z","updated":"2013-12-22T07:27:13.123+01:00","deleted":"2013-12-24T16:58:22","startTime":"2013-12-24","endTime":"2013-12-24 10:00:00"}`,
 		`{"published":"2013-12-22T06:27:13Z","updated":"2013-12-22T06:27:13Z","deleted":"2013-12-24T16:58:22Z","startTime":"2013-12-24T00:00:00Z","endTime":"2013-12-24T10:00:00Z"}`},
 	{"times without seconds", `{"published":"2013-12-22T06:27Z","updated":"2013-12-22T06:27+01:00"}`, `{"published":"2013-12-22T06:27:00Z","updated":"2013-12-22T05:27:00Z"}`},
-	{"no times", `{"published":"yesterday","updated":"0000-00-00T00:00:00Z","deleted":"2013-02-31T00:00:00Z"}`, `{}`},
+	{"no times", `{"published":"yesterday","updated":"0000-00-00T00:00:00Z","deleted":"2013-02-31T00:00:00Z","startTime":"0001-01-01T00:00+01:00"}`, `{}`},
 	{"a long name of the type", `{"objectType":"http://activitystrea.ms/schema/1.0/article"}`, `{"objectType":"article"}`},
 	{"another namespace", `{"objectType":"http://schema.example/type/island"}`, `{"objectType":"http://schema.example/type/island"}`},
 	{"a member that is one of ours in full", `{"id":"x","http://activitystrea.ms/specs/json/1.0/#id":"y"}`, `{"id":"x"}`},
