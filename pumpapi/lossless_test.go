@@ -75,6 +75,24 @@ func vectors(t *testing.T) map[string]string {
 			t.Errorf("%s is to be refused, but is not there", name)
 		}
 	}
+	listed := 0
+	index, err := os.ReadFile(filepath.Join(folder, "pump", "INDEX.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(index)) {
+		row, ok := strings.CutPrefix(line, "| ")
+		name, _, _ := strings.Cut(row, " |")
+		if !ok || !strings.HasSuffix(name, ".json") {
+			continue
+		}
+		if listed++; documents[name] == "" {
+			t.Errorf("the index lists %s, which is not there", name)
+		}
+	}
+	if listed != len(documents) {
+		t.Errorf("the index lists %d documents, and %d are there", listed, len(documents))
+	}
 	return documents
 }
 

@@ -83,6 +83,8 @@ func TestVerbs(t *testing.T) {
 			{doc{"verb": "add", "object": bob.ref(), "target": doc{"id": home + "/api/collection/unknown", "objectType": "collection"}}, 400,
 				"No such 'collection' with id '" + home + "/api/collection/unknown'"},
 			{doc{"verb": "add", "object": bob.ref()}, 400, `The activity has no target: there must be a member "target" with the list to add to.`},
+			{doc{"verb": "remove", "object": bob.ref(), "target": note.ref()}, 400, "Can't remove from " + note.id() + ": don't know how to remove from type 'note'"},
+			{doc{"verb": "remove", "object": note.ref(), "target": pals.ref()}, 400, "Can't remove from " + pals.id() + ": incorrect type."},
 			{doc{"verb": "remove", "object": bob.ref(), "target": theirs.ref()}, 403, "Can't remove from " + theirs.id() + ": not author."},
 			{doc{"verb": "remove", "object": bob.ref(), "target": pals.ref()}, 200, ""},
 			{doc{"verb": "remove", "object": bob.ref(), "target": pals.ref()}, 400, "No such 'member' with id '" + bob.id() + "'"},
