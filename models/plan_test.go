@@ -230,6 +230,10 @@ var hot = []struct {
 	})},
 	{"a subscription", reading(func(ctx context.Context, db *models.DB) (any, error) { return db.Subscription(ctx, "t7") })},
 	{"the subscription to a feed", reading(func(ctx context.Context, db *models.DB) (any, error) { return db.SubscriptionTo(ctx, 8) })},
+	{"changes to subscriptions", writing(func(ctx context.Context, tx *models.Tx) error {
+		return firstError(tx.SetSubscription(ctx, &models.Subscription{Token: "t7", State: "active"}), tx.RemoveSubscription(ctx, "t9"),
+			tx.AddSubscription(ctx, &models.Subscription{Token: "new", ActorID: 9, State: "active"}))
+	})},
 	{"whether a feed is wanted", reading(func(ctx context.Context, db *models.DB) (any, error) {
 		return db.WantedFeeds(ctx, models.Feeds{Network: "pump", Better: []string{"activitypub", "ostatus"}}, 8, 10)
 	})},
