@@ -36,9 +36,18 @@ func hashtagsOf(o *models.Object, posted *models.Activity) []models.Hashtag {
 	if posted == nil || !o.Local || !o.Deleted.IsZero() || !posted.Deleted.IsZero() || posted.Visibility != models.Public {
 		return nil
 	}
-	var list []models.Hashtag
+	words := HashtagsIn(o.Doc.Content)
 	for _, t := range o.Doc.Tags[:min(len(o.Doc.Tags), maxHashtags)] {
-		if tag := Hashtag(t.DisplayName); t.Type == vocab.TypeHashtag && tag != "" {
+		if t.Type == vocab.TypeHashtag {
+			words = append(words, t.DisplayName)
+		}
+	}
+	for i, word := range words {
+		words[i] = Hashtag(word)
+	}
+	var list []models.Hashtag
+	for _, tag := range unique(words) {
+		if tag != "" {
 			list = append(list, models.Hashtag{Tag: tag, ActivityID: posted.ID, ObjectID: o.ID})
 		}
 	}

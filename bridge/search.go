@@ -87,7 +87,7 @@ func (b *Bridge) indexChanges(ctx context.Context, n int) (int, error) {
 		if o.AuthorID != 0 && o.Deleted.IsZero() {
 			authors = append(authors, o.AuthorID)
 		}
-		if o.Local && o.ActivityID != 0 && len(o.Doc.Tags) > 0 {
+		if o.Local && o.ActivityID != 0 && (len(o.Doc.Tags) > 0 || strings.Contains(o.Doc.Content, "#")) {
 			posts = append(posts, o.ActivityID)
 		}
 	}

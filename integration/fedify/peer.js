@@ -32,6 +32,8 @@ const bodies = [];
 
 async function listen(handle) {
 	const server = createServer(handle).listen(0, "127.0.0.1");
+	// A connection that is closed just when it is used again fails the test.
+	server.keepAliveTimeout = 120_000;
 	await once(server, "listening");
 	return server.address().port;
 }
