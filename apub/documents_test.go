@@ -293,6 +293,11 @@ func TestWhoIsNotOnThisNetwork(t *testing.T) {
 	if raw, err := encoder(t).Activity(a, apub.About{}); !errors.Is(err, apub.ErrNotExpressible) {
 		t.Errorf("it is written as %s, %v", raw, err)
 	}
+	for _, verb := range []string{vocab.VerbFollow, vocab.VerbStopFollowing} {
+		if raw, err := encoder(t).Activity(deed(verb, person("acct:nobody@pump-only.example")), apub.About{}); !errors.Is(err, apub.ErrNotExpressible) {
+			t.Errorf("%s of somebody without an id is written as %s, %v", verb, raw, err)
+		}
+	}
 }
 
 func TestEncodeCollections(t *testing.T) {

@@ -93,6 +93,12 @@ func (w *deed) write(said phrase) error {
 		// AS1 invites the object to the target, AS2 the target to the object.
 		object, target = target, object
 	}
+	if said.as2 == "Follow" && object == "" {
+		// Somebody who is still looked for, or who is not on this network. Whoever got it
+		// without the name would take it for known when it comes again with it: a server
+		// where a follower is would never see the follow of another there.
+		return ErrNotExpressible
+	}
 	w.embed("target", doc.Target, target)
 	w.embed("result", doc.Result, result)
 	w.embed("generator", doc.Generator, "")

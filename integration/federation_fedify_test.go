@@ -19,7 +19,7 @@ func TestFedify(t *testing.T) {
 	onEachMeeting(t, []fedifyTest{
 		{"follow by ann", annFollows}, {"follow by fay", fayFollows},
 		{"accept by fay", fayAccepts}, {"accept by ann", annAccepts}, {"reject by fay", fayRejects},
-		{"post by ann", annPosts}, {"post by fay", fayPosts}, {"image by ann", annPostsImage}, {"image by fay", fayPostsImage},
+		{"post by ann", annPosts}, {"post by fay", fayPosts}, {"words by ann", annNames}, {"image by ann", annPostsImage}, {"image by fay", fayPostsImage},
 		{"reply by ann", annReplies}, {"reply by fay", fayReplies},
 		{"like by ann", annLikes}, {"like by fay", fayLikes},
 		{"boost by ann", annBoosts}, {"boost by fay", fayBoosts},
@@ -150,6 +150,30 @@ func fayPosts(w *meeting) {
 	showsRemote(w.t, got.in("actor"), fay.acct(), "Fay of "+fay.nick[3:])
 	if items, err := ann.page("inbox/major"); err != nil || !slices.ContainsFunc(items, by(fay.acct(), "post", posted.Object)) {
 		w.t.Errorf("the major inbox has %s (%v)", activities(items), err)
+	}
+}
+
+// annNames has hashtags and accounts in a text as plain words, as clients of pump.io
+// leave them: gil, who does not follow ann, gets what names him. He is known before, as
+// what goes out while somebody is looked for cannot name them yet.
+func annNames(w *meeting) {
+	ann, _ := w.fans()
+	gil := w.f.friend("gilisnamed", nil)
+	ann.befriend(gil.acct())
+	ann.lists("following", gil.acct())
+	posted := ann.publishes(note("a #walk with @" + strings.TrimPrefix(gil.acct(), "acct:")))
+	object := w.f.receives("the note", func(d delivery) bool {
+		return about("Create", ann.actor(), posted.ref("object"))(d) && slices.Contains(d.Activity.addressed("to", "cc"), gil.id)
+	}).Activity.in("object")
+	var tags []string
+	for _, v := range object.all("tag") {
+		tag, _ := v.(map[string]any)
+		tags = append(tags, document(tag).text("type")+" "+document(tag).text("name")+" "+document(tag).text("href"))
+	}
+	slices.Sort(tags)
+	want := []string{"Hashtag #walk " + w.s.url + "/tags/walk", "Mention @" + strings.TrimPrefix(gil.acct(), "acct:") + " " + gil.id}
+	if !slices.Equal(tags, want) {
+		w.t.Errorf("the tags came in as %q, want %q", tags, want)
 	}
 }
 
