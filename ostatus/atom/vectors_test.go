@@ -18,6 +18,11 @@ const (
 
 // What documents of real servers say, one line each: who, what, to what.
 func TestVectorEntries(t *testing.T) {
+	folder, ok := os.LookupEnv("MANIFOLD_VECTORS")
+	if !ok {
+		return
+	}
+	looked := slices.Clone(elsewhere)
 	for _, tt := range []struct {
 		name                            string
 		by, does, kind, id, object, ref string // of the first entry; "" for whatever
@@ -159,11 +164,20 @@ func TestVectorEntries(t *testing.T) {
 		{name: "statusnet-tests/userfeed1.atom", check: func(f *atom.Feed, e *atom.Entry) bool {
 			return f.Subject.Name == "zach" && f.Subject.Note == "Zach Hack Attack" && e.ID == "http://localhost/statusnet/notice/3" && e.By(f) == f.Subject
 		}},
+		{name: "feed/atarifrosch.atom", by: "https://social.stopwatchingus-heidelberg.de/user/18330", does: "share", object: "tag:social.hoergen.org,2017-08-24:noticeId=222320:objectType=note",
+			check: func(f *atom.Feed, e *atom.Entry) bool {
+				return f.Author.Name == "atarifrosch" && e.Object.Author.Identity() == "https://social.hoergen.org/user/2"
+			}},
+		{name: "feed/shitposter-5381.atom", by: "https://shitposter.club/user/5381", does: "favorite", object: "https://mstdn.io/users/mayuutann/statuses/99574950785668071",
+			check: func(f *atom.Feed, _ *atom.Entry) bool {
+				return f.Author.Name == "shpuld" && len(f.Entries) == 19 && atom.Href(f.Links, "hub") == "https://shitposter.club/main/push/hub" &&
+					atom.Href(f.Links, "salmon") == "https://shitposter.club/main/salmon/user/5381"
+			}},
+		{name: "feed/mastodon-full.atom", by: "http://kickass.zone/users/localhost", does: "follow", check: func(f *atom.Feed, e *atom.Entry) bool {
+			return e.Object.Profile.Identity() == "https://mastodon.social/users/kat" && f.Author.Name == "localhost" && len(f.Entries) == 12 && atom.Href(f.Links, "hub") == "https://pubsubhubbub.superfeedr.com" &&
+				atom.Href(f.Links, "salmon") == "http://kickass.zone/api/salmon/1"
+		}},
 	} {
-		folder, ok := os.LookupEnv("MANIFOLD_VECTORS")
-		if !ok {
-			return
-		}
 		d, err := atom.Decode(document(t, filepath.Join(folder, "ostatus", tt.name)), atom.DecodeOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
@@ -195,5 +209,21 @@ func TestVectorEntries(t *testing.T) {
 		if tt.check != nil && !tt.check(d.Feed, e) {
 			t.Errorf("%s: %+v in %+v", tt.name, e, d.Feed)
 		}
+		looked = append(looked, tt.name)
+	}
+	for _, pattern := range []string{"feed/*", "entry/*", "statusnet-tests/*", "live-gs2/*.atom", "live-gs2/*.payload.xml"} {
+		files, err := filepath.Glob(filepath.Join(folder, "ostatus", pattern))
+		if err != nil || len(files) == 0 {
+			t.Errorf("there is nothing like %s: %v", pattern, err)
+		}
+		for _, file := range files {
+			if name, _ := filepath.Rel(filepath.Join(folder, "ostatus"), file); !slices.Contains(looked, name) {
+				t.Errorf("nothing is said of %s", name)
+			}
+		}
 	}
 }
+
+// elsewhere are the documents that other tests look at: a recorded answer in
+// ostatus/xrd, and one for ids that stay.
+var elsewhere = []string{"feed/quitter.no-gargron.http.txt", "statusnet-tests/example6.xml"}
