@@ -121,6 +121,14 @@ func (s *site) write(f func(ctx context.Context, tx *models.Tx) error) {
 // do has somebody do something, for everybody where it is not addressed.
 func (s *site) do(actor *models.Actor, a *vocab.Activity) *models.Activity {
 	s.t.Helper()
+	// Those who are addressed are often the same to all tests, which run at once, and
+	// what is posted is cleaned in place.
+	for _, list := range [...]*[]*vocab.Object{&a.To, &a.CC, &a.BTo, &a.BCC} {
+		*list = slices.Clone(*list)
+		for i, o := range *list {
+			(*list)[i] = o.Clone()
+		}
+	}
 	if !a.Addressed() {
 		a.To = []*vocab.Object{{ID: vocab.PublicID, Type: vocab.TypeCollection}}
 	}
