@@ -1,6 +1,7 @@
 package apub
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -172,6 +173,17 @@ func getExtension(w http.ResponseWriter, r *http.Request, _ visitor) error {
 
 // encoder writes documents that name these people.
 func (s *Server) encoder(people People) *Encoder { return &Encoder{Names: s.names, Directory: people} }
+
+// writer writes what is meant for whoever gets the document.
+func (s *Server) writer(ctx context.Context, people People) (*Encoder, error) {
+	files, err := s.bridge.FileKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := s.encoder(people)
+	e.Files = files
+	return e, nil
+}
 
 // pathValue is a variable of the path, decoded.
 func pathValue(r *http.Request, name string) string {

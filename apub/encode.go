@@ -21,6 +21,9 @@ type Encoder struct {
 	// Directory finds the people of other servers that a document names. Whoever it
 	// does not find is left out of addresses, and named by a page elsewhere.
 	Directory Directory
+	// Files opens the files of what is not public to whoever gets a document of it;
+	// nil leaves their addresses as they are.
+	Files *bridge.FileKeys
 	// Embedded leaves out @context, for what becomes a part of another document.
 	Embedded bool
 }
@@ -80,6 +83,14 @@ func (e *Encoder) person(id string) (Person, bool) {
 	return Person{}, false
 }
 
+// nickname is that of somebody here, "" for everybody else.
+func (e *Encoder) nickname(o *vocab.Object) string {
+	if o == nil {
+		return ""
+	}
+	return e.Names.Nickname(o.ID)
+}
+
 func (e *Encoder) localPerson(nick string) Person {
 	actor := e.Names.Actor(nick)
 	return Person{IRI: actor, Handle: nick + "@" + e.Names.Host, Followers: actor + "/followers", Page: e.Names.Page(nick)}
@@ -125,6 +136,8 @@ type audience struct {
 	// people are those whom they name, once each.
 	people []named
 	public bool
+	// limited means that there is somebody to whom it is not meant.
+	limited bool
 }
 
 type named struct{ iri, name string }
@@ -157,6 +170,7 @@ func (e *Encoder) audience(a *vocab.Activity, actor string) audience {
 			}
 		}
 	}
+	out.limited = !out.public
 	return out
 }
 

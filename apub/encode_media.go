@@ -170,6 +170,28 @@ func link(o *vocab.Object) node {
 	return n
 }
 
+// opened is a thing with addresses at which its files are shown to whoever has them,
+// as far as they are of its author.
+func (e *Encoder) opened(o *vocab.Object, nick string) *vocab.Object {
+	if o == nil {
+		return nil
+	}
+	c := *o
+	for _, m := range []**vocab.Media{&c.Image, &c.FullImage, &c.Stream} {
+		if *m != nil {
+			shown := **m
+			shown.URL = e.Files.Address(nick, shown.URL)
+			*m = &shown
+		}
+	}
+	c.FileURL = e.Files.Address(nick, c.FileURL)
+	c.Attachments = make([]*vocab.Object, len(o.Attachments))
+	for i, a := range o.Attachments {
+		c.Attachments[i] = e.opened(a, nick)
+	}
+	return &c
+}
+
 type inlineImage struct{ src, alt string }
 
 // inlineImages are the pictures in a text.

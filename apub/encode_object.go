@@ -33,6 +33,9 @@ func edited(o *models.Object) bool {
 // thing builds an object that has a row.
 func (e *Encoder) thing(o *models.Object, to audience) *draft {
 	doc := o.Doc
+	if o.Local && to.limited && e.Files != nil {
+		doc = e.opened(doc, e.nickname(doc.Author))
+	}
 	d := e.described(doc, doc.Type)
 	d.to(to.to)
 	d.cc(to.cc)

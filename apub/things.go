@@ -40,7 +40,11 @@ func (s *Server) getObject(w http.ResponseWriter, r *http.Request, who visitor) 
 	if err != nil {
 		return err
 	}
-	doc, err := s.encoder(people).Object(o, post)
+	e, err := s.writer(ctx, people)
+	if err != nil {
+		return err
+	}
+	doc, err := e.Object(o, post)
 	if errors.Is(err, ErrNotExpressible) {
 		return errNothing
 	}
@@ -186,7 +190,10 @@ func (s *Server) encodeActivities(ctx context.Context, embedded bool, activities
 	if err != nil {
 		return nil, err
 	}
-	e := s.encoder(people)
+	e, err := s.writer(ctx, people)
+	if err != nil {
+		return nil, err
+	}
 	e.Embedded = embedded
 	docs := make([][]byte, len(activities))
 	for i, a := range activities {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -127,6 +128,59 @@ func TestVisitorsSeeWhatIsMeantForThem(t *testing.T) {
 		w.does(ann, vocab.VerbBlock, w.knows(far).Doc.Ref())
 		if a := w.serve(far.reads(direct.Object.ID, httpsig.Cavage)); a.Code != 404 {
 			w.t.Errorf("somebody blocked is answered %d", a.Code)
+		}
+	})
+}
+
+// TestFilesOfWhatIsNotPublic: servers fetch files without saying who they are, so
+// whoever is told of a thing that is not public is told where its files are shown to
+// anybody, and nobody is told so of what is another's.
+func TestFilesOfWhatIsNotPublic(t *testing.T) {
+	worlds(t, apub.Options{}, func(w *world) {
+		far := newPeer(w.t).person("far", rsaKeys()[0])
+		ann := w.person("ann")
+		w.person("bob")
+		keys, err := w.bridge.FileKeys(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		picture := func(nick, name string) *vocab.Object {
+			file := ours + "/uploads/" + nick + "/2026/11/26/" + name
+			return &vocab.Object{Type: vocab.TypeImage, Image: &vocab.Media{URL: file + "_thumb.png"}, FullImage: &vocab.Media{URL: file + ".png"}}
+		}
+		for _, tt := range []struct {
+			nick   string
+			to     *vocab.Object
+			opened bool
+		}{
+			{"ann", w.knows(far).Doc.Ref(), true}, {"ann", &vocab.Object{ID: vocab.PublicID, Type: vocab.TypeCollection}, false}, {"bob", w.knows(far).Doc.Ref(), false},
+		} {
+			for _, o := range []*vocab.Object{picture(tt.nick, "x"), {Type: vocab.TypeNote, Content: "two", Attachments: []*vocab.Object{picture(tt.nick, "y")}}} {
+				post := w.does(ann, vocab.VerbPost, o, tt.to)
+				type media struct {
+					URL, MediaType string
+					Icon           struct{ URL string }
+				}
+				var note struct{ Attachment []media }
+				var create struct{ Object struct{ Attachment []media } }
+				for id, into := range map[string]any{post.Object.ID: &note, post.ID: &create} {
+					if a := w.serve(far.reads(id, httpsig.Cavage)); a.Code != 200 || json.Unmarshal(a.Body.Bytes(), into) != nil {
+						w.t.Fatalf("%s: %d %s", id, a.Code, a.Body)
+					}
+				}
+				for _, list := range [][]media{note.Attachment, create.Object.Attachment} {
+					if len(list) != 1 || list[0].MediaType != "image/png" {
+						w.t.Fatalf("%s for %s has the attachments %v", o.Type, tt.to.ID, list)
+					}
+					for _, address := range []string{list[0].URL, list[0].Icon.URL} {
+						plain, key, opened := strings.Cut(address, "?")
+						parameters, err := url.ParseQuery(key)
+						if path := strings.TrimPrefix(plain, ours+"/uploads/"); opened != tt.opened || err != nil || opened && !keys.Open(path, parameters) {
+							w.t.Errorf("%s of %s for %s is at %s", o.Type, tt.nick, tt.to.ID, address)
+						}
+					}
+				}
+			}
 		}
 	})
 }

@@ -122,6 +122,7 @@ type Bridge struct {
 	networks []Network
 	files    Files
 	mail     *mailing
+	secrets  secrets
 	now      func() time.Time
 	queue    *Queue
 	arrivals *arrivals

@@ -2,12 +2,10 @@ package bridge
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	netmail "net/mail"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -27,11 +25,6 @@ type Mailer interface {
 // mailing is what the bridge needs to send mail; a nil *mailing sends none.
 type mailing struct {
 	Mailer
-	// key signs the links by which people end notifications, once it is read.
-	key struct {
-		sync.Mutex
-		secret []byte
-	}
 }
 
 func newMailing(m Mailer) *mailing {
@@ -165,32 +158,10 @@ func (b *Bridge) Unsubscriber(ctx context.Context, token string) (*models.Accoun
 	return account, err
 }
 
-// signingKey returns the key of the links that end notifications, which is made
-// when it is first needed. Links outlive every setting, so it is kept in the
-// database.
+// signingKey returns the key of the links that end notifications.
 func (b *Bridge) signingKey(ctx context.Context) ([]byte, error) {
 	if b.mail == nil {
 		return nil, ErrNoMail
 	}
-	k := &b.mail.key
-	k.Lock()
-	defer k.Unlock()
-	if k.secret != nil {
-		return k.secret, nil
-	}
-	const name = "unsubscribe"
-	secret, err := b.db.SigningKey(ctx, name)
-	if errors.Is(err, models.ErrNotFound) {
-		made := make([]byte, 32)
-		rand.Read(made) // never fails, see crypto/rand
-		err = b.db.Write(ctx, func(tx *models.Tx) (err error) {
-			secret, err = tx.EnsureSigningKey(ctx, name, made)
-			return err
-		})
-	}
-	if err != nil {
-		return nil, err
-	}
-	k.secret = secret
-	return secret, nil
+	return b.secret(ctx, "unsubscribe")
 }

@@ -362,6 +362,11 @@ func (a *API) getFile(w http.ResponseWriter, r *http.Request, c *caller) error {
 			return err
 		}
 		if !ok {
+			if ok, err = a.opens(r, path); err != nil {
+				return err
+			}
+		}
+		if !ok {
 			return refuse(http.StatusForbidden, "Not allowed")
 		}
 	}
@@ -388,4 +393,11 @@ func (a *API) getFile(w http.ResponseWriter, r *http.Request, c *caller) error {
 	h.Set("Etag", `"`+path[strings.LastIndexByte(path, '/')+1:]+`"`)
 	http.ServeContent(w, r, "", f.ModTime, f)
 	return nil
+}
+
+// opens reports whether a request has the key of a file, which the servers have that
+// were told of the thing that it belongs to.
+func (a *API) opens(r *http.Request, path string) (bool, error) {
+	keys, err := a.bridge.FileKeys(r.Context())
+	return err == nil && keys.Open(path, r.URL.Query()), err
 }

@@ -204,6 +204,24 @@ func TestUploadIsForItsAudience(t *testing.T) {
 			}
 		}
 		a.eve.send(request{method: "GET", path: "/uploads/ann/2026/1/1/unknown.png"}).refused(404, "No such file.")
+		// Servers that were told of a thing have addresses at which they fetch its files.
+		keys, err := s.bridge.FileKeys(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, other := a.ann.upload(picture(t, 400, 100, "png"), "image/png"), a.ann.upload(picture(t, 400, 100, "png"), "image/png")
+		address := keys.Address("ann", told.text("fullImage.url"))
+		if got := a.stranger.get(address); got.status != 200 || got.header.Get("Content-Type") != "image/png" || got.header.Get("Cache-Control") != "private, no-cache" {
+			t.Errorf("%s is answered %d, %v", address, got.status, got.header)
+		}
+		_, key, _ := strings.Cut(address, "?")
+		for _, wrong := range []string{"?" + key[:len(key)-4], "?key=", "?key=%", "?x=1"} {
+			a.stranger.get(told.text("fullImage.url")+wrong).refused(403, "Not allowed")
+		}
+		a.stranger.get(other.text("fullImage.url")+"?"+key).refused(403, "Not allowed")
+		if got := keys.Address("eve", told.text("fullImage.url")); got != told.text("fullImage.url") {
+			t.Errorf("eve opens what ann uploaded: %s", got)
+		}
 		// Nobody publishes what is another's by showing it as their own.
 		hidden := a.ann.upload(picture(t, 30, 30, "png"), "image/png")
 		a.eve.put("/api/user/eve/profile", doc{"image": doc{"url": hidden.text("image.url")}}).ok()
