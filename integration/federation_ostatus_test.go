@@ -64,6 +64,7 @@ func onEachNeighbourhood(t *testing.T, o gnusocial.Options, tests []neighbourTes
 			}
 		})
 		w.nothingRefused()
+		w.validDocuments()
 		w.s.stop()
 	})
 }
@@ -107,6 +108,24 @@ func (w *neighbours) nothingRefused() {
 		}
 		w.t.Errorf("the site has refused a %s at %s: %s\n%s", a.Kind, a.Path, a.Refusal, a.Document)
 	}
+}
+
+// validDocuments demands that what the site was sent, as slaps and by the hub, holds the
+// rules of Atom.
+func (w *neighbours) validDocuments() {
+	w.t.Helper()
+	documents := map[string]string{}
+	kinds := map[string]int{}
+	for i, a := range w.g.Arrivals() {
+		if (a.Kind == "salmon" || a.Kind == "push") && len(a.Document) > 0 && !undecided(a) {
+			documents[fmt.Sprintf("%s %d at %s", a.Kind, i, a.Path)] = string(a.Document)
+			kinds[a.Kind]++
+		}
+	}
+	if kinds["salmon"] < 3 || kinds["push"] < 3 {
+		w.t.Errorf("the site was sent %v", kinds)
+	}
+	checkFeeds(w.t, documents)
 }
 
 // must is for what has to succeed.

@@ -20,6 +20,14 @@ import (
 // was found at, and reports what the rules of Atom forbid.
 func checkFeeds(t *testing.T, documents map[string]string) {
 	t.Helper()
+	if out, err := feedFaults(t, documents); err != nil {
+		t.Errorf("%v (python3-feedparser is needed)\n%s", err, out)
+	}
+}
+
+// feedFaults are what is wrong with documents, a line each, and an error if there is any.
+func feedFaults(t *testing.T, documents map[string]string) (string, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	program, err := filepath.Abs("testdata/feed_check.py")
@@ -37,8 +45,92 @@ func checkFeeds(t *testing.T, documents map[string]string) {
 	}
 	c := exec.CommandContext(ctx, python, arguments...)
 	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "PYTHONDONTWRITEBYTECODE=1", "LC_ALL=C.UTF-8"}
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Errorf("%v (python3-feedparser is needed)\n%s", err, out)
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+// TestFeedCheck: what breaks a rule is noticed, each rule on its own.
+func TestFeedCheck(t *testing.T) {
+	t.Parallel()
+	const address = "https://us.example/feed.atom"
+	feed := func(inside string) string {
+		return `<feed xmlns="http://www.w3.org/2005/Atom" xmlns:activity="http://activitystrea.ms/spec/1.0/">` + inside + `</feed>`
+	}
+	const head = `<author><name>ann</name></author><id>` + address + `</id><title>t</title><updated>2026-11-26T12:00:00Z</updated><link rel="self" href="` + address + `"/>`
+	entry := func(inside string) string {
+		return feed(head + `<entry><id>urn:1</id><title>t</title><updated>2026-11-26T12:00:00Z</updated><link rel="alternate" type="text/html" href="https://us.example/1"/>` + inside + `</entry>`)
+	}
+	documents, expected := map[string]string{}, map[string]string{}
+	for i, tt := range []struct{ document, fault string }{
+		{`<feed xmlns="http://www.w3.org/2005/Atom">`, "not well-formed"},
+		{`<rss/>`, "it is a rss"},
+		{feed(strings.Replace(head, "<title>t</title>", "", 1)), "0 elements title"},
+		{feed(strings.Replace(head, "<title>t</title>", "<title>t</title><title>u</title>", 1)), "2 elements title"},
+		{feed(strings.Replace(head, "<updated>2026-11-26T12:00:00Z</updated>", "", 1)), "0 elements updated"},
+		{feed(strings.Replace(head, "T12:00:00Z", "T12:00:00", 1)), "the time '2026-11-26T12:00:00'"},
+		{feed(strings.Replace(head, "11-26T", "11-31T", 1)), "the time '2026-11-31T12:00:00Z'"},
+		{feed(strings.Replace(head, "<id>"+address, "<id>/feed.atom", 1)), "'/feed.atom' is no absolute IRI"},
+		{feed(strings.Replace(head, `rel="self"`, `rel="via"`, 1)), "the links to itself are []"},
+		{feed(head + `<subtitle>a</subtitle><subtitle>b</subtitle>`), "2 elements subtitle"},
+		{feed(head + `<logo>urn:a</logo><logo>urn:b</logo>`), "2 elements logo"},
+		{feed(head + `<icon>urn:a</icon><icon>urn:b</icon>`), "2 elements icon"},
+		{feed(head + `<rights>a</rights><rights>b</rights>`), "2 elements rights"},
+		{feed(head + `<generator>a</generator><generator>b</generator>`), "2 elements generator"},
+		{feed(head + `<generator/>`), "a generator without a name"},
+		{feed(head + `<content>a</content>`), "there is no atom:content here"},
+		{feed(head + `words`), "text inside of feed"},
+		{feed(strings.Replace(head, "<title>", `<title type="text/html">`, 1)), "a text of type text/html"},
+		{feed(strings.Replace(head, "<title>t", "<title>t<b/>", 1)), "elements inside of text"},
+		{feed(strings.Replace(head, "<title>", `<title lang="en">`, 1)), "title has no attribute lang"},
+		{feed(strings.Replace(head, "<title>", `<title xml:lang="?">`, 1)), "the language '?'"},
+		{feed(strings.Replace(head, "</name>", `</name><link href="urn:x"/>`, 1)), "there is no atom:link here"},
+		{feed(strings.Replace(head, "</name>", "</name><id>urn:x</id>", 1)), "there is no atom:id here"},
+		{feed(strings.Replace(head, "<name>ann</name>", "<uri>urn:x</uri>", 1)), "0 elements name"},
+		{feed(strings.Replace(head, "</name>", "</name><email>ann</email>", 1)), "'ann' is no address"},
+		{feed(strings.Replace(head, "</name>", "</name><uri>ann</uri>", 1)), "'ann' is no absolute IRI"},
+		{entry(`<activity:object><author><name>bob</name><link href="urn:x"/></author></activity:object>`), "there is no atom:link here"},
+		{entry(`<link rel="alternate" type="text/html" href="https://us.example/2"/>`), "two alternates"},
+		{entry(`<link/>`), "a link to nowhere"},
+		{entry(`<link rel="a b" href="urn:x"/>`), "the relation a b"},
+		{entry(`<link rel="enclosure" type="image" href="urn:x"/>`), "a link of type image"},
+		{entry(`<link rel="enclosure" length="ten" href="urn:x"/>`), "a link of length ten"},
+		{entry(`<link rel="related" href="/x"/>`), "'/x' is no absolute IRI"},
+		{entry(`<category/>`), "a category without a term"},
+		{entry(`<content type="html">a<b/></content>`), "elements inside of html"},
+		{entry(`<content type="xhtml"><p xmlns="http://www.w3.org/1999/xhtml"/></content>`), "xhtml that is not one div"},
+		{entry(`<content type="multipart/mixed">a</content>`), "content of type multipart/mixed"},
+		{entry(`<content type="image/png">YQ==</content>`), "content that cannot be read here, and no summary"},
+		{entry(`<content type="image/png">?</content><summary>s</summary>`), "content that is no base64"},
+		{entry(`<content type="image/png" src="urn:x"/>`), "content that cannot be read here, and no summary"},
+		{entry(`<content type="image/png" src="urn:x">a</content><summary>s</summary>`), "content here and elsewhere"},
+		{entry(`<content>a</content><content>b</content>`), "2 elements content"},
+		{entry(`<published>yesterday</published>`), "the time 'yesterday'"},
+		{entry(`<activity:object><source><id>urn:x</id><title>t</title></source></activity:object>`), "no updated"},
+		{strings.Replace(entry(""), `type="text/html" href="https://us.example/1"`, `type="text/html" href=""`, 1), "neither content nor an alternate"},
+		{strings.Replace(entry(""), "<author><name>ann</name></author>", "", 1), "nobody is the author"},
+		{entry("</entry><entry><id>urn:1</id><title>u</title><updated>2026-11-26T12:00:00Z</updated><content>c</content>"), "it stands there twice"},
+		{entry(`<activity:actor><id>urn:ann</id><link rel="alternate" type="text/html" href="https://us.example/ann"/></activity:actor>`), "finds no time, or the link https://us.example/ann"},
+		{feed(head + `<activity:subject><id>urn:ann</id></activity:subject>`), "takes 'urn:ann' for its id"},
+	} {
+		where := "push " + strconv.Itoa(i) + "."
+		documents[where], expected[where] = tt.document, tt.fault
+	}
+	out, err := feedFaults(t, documents)
+	if err == nil {
+		t.Error("nothing is wrong")
+	}
+	for where, fault := range expected {
+		found := false
+		for line := range strings.SplitSeq(out, "\n") {
+			found = found || strings.HasPrefix(line, where+":") && strings.Contains(line, fault)
+		}
+		if !found {
+			t.Errorf("%q is not noticed in\n%s\namong\n%s", fault, documents[where], out)
+		}
+	}
+	good := map[string]string{address: entry(`<content type="image/png">YQ==</content><summary>s</summary><category term="a"/>`)}
+	if out, err := feedFaults(t, good); err != nil {
+		t.Errorf("what holds all rules: %v\n%s", err, out)
 	}
 }
 

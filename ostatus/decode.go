@@ -144,8 +144,8 @@ func (d *Decoder) shared(o *atom.Entry) *vocab.Object {
 	inner := o
 	for inner.Object != nil && (inner.Kind() == vocab.TypeActivity || inner.Does() == vocab.VerbShare) {
 		inner = inner.Object
-		if inner.Author != nil {
-			author = inner.Author
+		if by := inner.By(nil); by != nil {
+			author = by
 		}
 	}
 	t := d.thing(inner)
@@ -202,8 +202,8 @@ func (d *Decoder) thing(e *atom.Entry) *vocab.Object {
 		// Titles of notes are made up, in the language of the site: "New note by ann".
 		o.DisplayName = e.Title
 	}
-	if e.Author != nil && e.Author.Identity() != "" {
-		o.Author = d.Person(e.Author)
+	if by := e.By(nil); by != nil && by.Identity() != "" {
+		o.Author = d.Person(by)
 	}
 	if r := e.InReplyTo; r != nil && (r.Ref != "" || r.Href != "") {
 		parent := d.named(firstOf(r.Ref, r.Href))

@@ -116,8 +116,8 @@ func (s *Server) processFeed(ctx context.Context, a *bridge.Arrived, owner *mode
 		}
 		group = presences[owner.ID].IRI
 	}
-	if group == "" && doc.Feed.Author != nil {
-		if err := s.describedIn(ctx, doc.Feed.Author, owner); err != nil {
+	if by := doc.Feed.Owner(); group == "" && by != nil {
+		if err := s.describedIn(ctx, by, owner); err != nil {
 			return err
 		}
 	}
@@ -142,7 +142,8 @@ func (s *Server) processFeed(ctx context.Context, a *bridge.Arrived, owner *mode
 	return nil
 }
 
-// describedIn takes a new profile from the author of a feed, if that is its owner.
+// describedIn takes a new profile from a feed, if it says whose it is and that is its
+// owner.
 func (s *Server) describedIn(ctx context.Context, p *atom.Person, owner *models.Actor) error {
 	known, err := s.db.ActorByIRI(ctx, p.Identity())
 	if errors.Is(err, models.ErrNotFound) || err == nil && known.ID != owner.ID {

@@ -293,11 +293,7 @@ func (s *Server) enter(feed, salmon, key string) (*profile, error) {
 		s.complain("feed", feed, nil, err)
 		return nil, err
 	}
-	who := root.first(nsActivity, "subject")
-	if who == nil {
-		who = root.first(nsAtom, "author")
-	}
-	said, err := readPerson(who)
+	said, err := readPerson(ownerOf(root))
 	if err == nil {
 		said.Feed, said.Salmon, said.hub = feed, salmon, root.href("hub", "")
 		if said.Salmon == "" || said.Group { // the descriptors of groups have a wrong one

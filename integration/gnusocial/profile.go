@@ -83,6 +83,29 @@ func mentionLink(uri, kind string) *node {
 	return &node{name: "link", attrs: []string{"rel", "mentioned", "ostatus:object-type", schema + kind, "href", uri}}
 }
 
+// ownerOf is whose a feed is: its subject, else its author, else who made its first
+// entry.
+func ownerOf(feed *element) *element {
+	for _, who := range []*element{feed.first(nsActivity, "subject"), feed.first(nsAtom, "author")} {
+		if who != nil {
+			return who
+		}
+	}
+	return actorOf(feed.first(nsAtom, "entry"))
+}
+
+// actorOf is who made an entry or an activity inside of one: its actor, else its
+// author; nil where it says neither, and for no entry.
+func actorOf(entry *element) *element {
+	if entry == nil {
+		return nil
+	}
+	if actor := entry.first(nsActivity, "actor"); actor != nil {
+		return actor
+	}
+	return entry.first(nsAtom, "author")
+}
+
 // readPerson reads the author of a feed or an entry, or somebody that an entry is
 // about. Names are compared as they are written.
 func readPerson(e *element) (*profile, error) {
@@ -90,11 +113,11 @@ func readPerson(e *element) (*profile, error) {
 		return nil, errors.New("there is nobody")
 	}
 	p := &profile{}
-	p.URI = e.value(nsAtom, "uri")
-	if e.XMLName.Local != "author" || p.URI == "" {
-		if id := e.value(nsAtom, "id"); id != "" {
-			p.URI = id
-		}
+	// Authors are named by an id or a URI, all others only by their id.
+	author := e.XMLName.Local == "author"
+	p.URI = e.value(nsAtom, "id")
+	if author && p.URI == "" {
+		p.URI = e.value(nsAtom, "uri")
 	}
 	p.Page = e.href("alternate", typeHTML)
 	if p.URI == "" {
@@ -106,12 +129,16 @@ func readPerson(e *element) (*profile, error) {
 	}
 	p.Group = word(e.value(nsActivity, "object-type")) == "group"
 	p.Nick = e.value(nsPoco, "preferredUsername")
-	for _, name := range []string{e.value(nsPoco, "displayName"), e.value(nsAtom, "title"), e.value(nsAtom, "name")} {
+	names := []string{e.value(nsAtom, "title")}
+	if author {
+		names = []string{e.value(nsPoco, "displayName"), e.value(nsAtom, "title"), e.value(nsAtom, "name")}
+	}
+	for _, name := range names {
 		if p.Name == "" {
 			p.Name = name
 		}
 	}
-	if p.Nick == "" {
+	if p.Nick == "" && author {
 		p.Nick = e.value(nsAtom, "name")
 	}
 	if p.Nick = nickname(p.Nick); p.Nick == "" {

@@ -320,9 +320,9 @@ func (s *Server) receiveRepeat(entry, object *element, actor *profile, way strin
 	known := s.notices[original.ID] != nil
 	s.mu.Unlock()
 	if !known {
-		author := object.first(nsAtom, "author")
+		author := actorOf(object)
 		if author == nil {
-			author = inner.first(nsAtom, "author")
+			author = actorOf(inner)
 		}
 		said, err := readPerson(author)
 		if err != nil {

@@ -227,7 +227,7 @@ func (s *Server) takeSlap(w http.ResponseWriter, r *http.Request, to *profile) {
 		err = s.concerns(entry, to)
 	}
 	if err == nil {
-		err = s.receive(entry, entry.first(nsAtom, "author"), to, WaySalmon)
+		err = s.receive(entry, actorOf(entry), to, WaySalmon)
 	}
 	if err != nil {
 		a.Status, a.Refusal = http.StatusBadRequest, err.Error()
@@ -245,9 +245,17 @@ func (s *Server) authenticate(o *opened) (*element, error) {
 	if !entry.is(nsAtom, "entry") {
 		return nil, fmt.Errorf("the payload is a %s, not an entry", entry.XMLName.Local)
 	}
+	// The key is that of the author; what was done is told of the actor.
 	author, err := readPerson(entry.first(nsAtom, "author"))
 	if err != nil {
 		return nil, fmt.Errorf("the author: %w", err)
+	}
+	actor, err := readPerson(actorOf(entry))
+	if err != nil {
+		return nil, fmt.Errorf("the actor: %w", err)
+	}
+	if actor.URI != author.URI {
+		return nil, fmt.Errorf("the author is %s, and the actor %s", author.URI, actor.URI)
 	}
 	signer, err := s.meet(author.URI)
 	if err != nil {

@@ -135,7 +135,7 @@ func checkPush(body []byte, feed string) string {
 	if err == nil && !root.is(nsAtom, "feed") {
 		err = errors.New("it is no feed")
 	}
-	if err == nil && (root.first(nsAtom, "author") == nil || root.href("hub", "") == "" || root.href("salmon", "") == "") {
+	if err == nil && (ownerOf(root) == nil || root.href("hub", "") == "" || root.href("salmon", "") == "") {
 		err = errors.New("the feed does not say whose it is, or has no hub or salmon endpoint")
 	}
 	if err == nil && root.href("self", "") != feed {
@@ -153,10 +153,10 @@ func (s *Server) receiveFeed(of *profile, body []byte, way string) {
 	if err != nil {
 		return // checkPush has read it
 	}
-	owner := root.first(nsAtom, "author")
+	owner := ownerOf(root)
 	entries := root.all(nsAtom, "entry")
 	for i := len(entries) - 1; i >= 0; i-- {
-		author := entries[i].first(nsAtom, "author")
+		author := actorOf(entries[i])
 		if author == nil || !of.Group {
 			// In the feed of a person the owner has said everything, whoever is named.
 			author = owner

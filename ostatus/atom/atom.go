@@ -19,6 +19,7 @@ const (
 	NSGeoRSS    = "http://www.georss.org/georss"
 	NSStatusNet = "http://status.net/schema/api/1/"
 	NSMastodon  = "http://mastodon.social/schema/1.0"
+	NSDFRN      = "http://purl.org/macgirvin/dfrn/1.0"
 )
 
 // Schema is what the verbs and object types of Activity Streams 1.0 begin with,

@@ -131,6 +131,7 @@ func keep(e *xmltree.Element) Extension {
 // feed reads a feed, or the source of an entry, which has no entries.
 func (p place) feed(root *xmltree.Element, entries bool) *Feed {
 	f := &Feed{Lang: p.lang}
+	var owners []*xmltree.Element
 	for _, e := range root.Elements() {
 		in := p.in(e)
 		switch name := e.Name; {
@@ -140,7 +141,15 @@ func (p place) feed(root *xmltree.Element, entries bool) *Feed {
 		case e.Is(NSStatusNet, "group_info") && f.Group == nil:
 			f.Group = &GroupInfo{}
 			f.Group.MemberCount, _ = strconv.Atoi(e.Attr("", "member_count"))
+		case e.Is(NSDFRN, "owner"):
+			owners = append(owners, e)
 		default:
+			f.Extensions = append(f.Extensions, keep(e))
+		}
+	}
+	for _, e := range owners {
+		// The author in other words says nothing new.
+		if who := p.in(e).person(e, false); f.Author == nil || who.URI != firstOf(f.Author.URI, f.Author.ID) || who.Name != f.Author.Name {
 			f.Extensions = append(f.Extensions, keep(e))
 		}
 	}

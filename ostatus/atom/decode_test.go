@@ -377,3 +377,30 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Errorf("a smaller limit: %v", err)
 	}
 }
+
+// Who an entry is by is read from its author and its actor, where those are the same
+// person, and from the author alone where they are not.
+func TestByAuthorAndActor(t *testing.T) {
+	const author = `<author><name>ann</name><uri>https://far.example/ann</uri>%s</author>`
+	actor := func(id string) string {
+		return `<activity:actor><activity:object-type>person</activity:object-type><id>` + id + `</id><title>Ann</title><link rel="avatar" href="https://far.example/a.png"/>` +
+			`<link rel="alternate" href="https://far.example/page"/></activity:actor>`
+	}
+	for _, tt := range []struct{ what, entry, name, avatar, shown string }{
+		{"an author with links", strings.Replace(author, "%s", `<link rel="avatar" href="https://far.example/b.png"/>`, 1), "ann", "https://far.example/b.png", "ann"},
+		{"an author and an actor", strings.Replace(author, "%s", "", 1) + actor("https://far.example/ann"), "ann", "https://far.example/a.png", "Ann"},
+		{"an actor and an author", actor("https://far.example/ann") + strings.Replace(author, "%s", "", 1), "ann", "https://far.example/a.png", "Ann"},
+		{"an author with links and an actor", strings.Replace(author, "%s", `<link rel="avatar" href="https://far.example/b.png"/>`, 1) + actor("https://far.example/ann"), "ann", "https://far.example/b.png", "Ann"},
+		{"an actor who is somebody else", strings.Replace(author, "%s", "", 1) + actor("https://far.example/bob"), "ann", "", "ann"},
+		{"an actor alone", actor("https://far.example/ann"), "Ann", "https://far.example/a.png", "Ann"},
+	} {
+		by := decode(t, "<entry"+head+">"+tt.entry+"</entry>").Entry.By(nil)
+		avatar := ""
+		if a := by.Avatar(); a != nil {
+			avatar = a.Href
+		}
+		if by.Identity() != "https://far.example/ann" || by.Name != tt.name || avatar != tt.avatar || by.Shown() != tt.shown {
+			t.Errorf("%s: %s %s %s %s", tt.what, by.Identity(), by.Name, avatar, by.Shown())
+		}
+	}
+}

@@ -16,7 +16,11 @@
 // [Feed.Encode] and [Entry.Encode] return documents that are well-formed
 // whatever the texts in them are: what XML cannot hold becomes U+FFFD. They
 // refuse what would not be valid, such as an entry without an author in a feed
-// without one.
+// without one. RFC 4287 has no links in authors (3.2), though most others write
+// the page and the pictures of people there: what has no place in an author is
+// written beside it, as activity:subject of a feed and activity:actor of an entry,
+// where StatusNet and GNU social look first, and as dfrn:owner, which Mastodon
+// reads in place of the author where it comes first.
 //
 // [Decode] reads what GNU social, StatusNet, Mastodon, Pleroma and others have
 // written in fifteen years, none of it quite alike: it refuses only what is no

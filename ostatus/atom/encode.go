@@ -74,9 +74,12 @@ func (e *Entry) Encode() ([]byte, error) {
 	return enc.Bytes(), nil
 }
 
-// head writes what a feed, or the source of an entry, has besides entries, in the
-// order of GNU social.
+// head writes what a feed, or the source of an entry, has besides entries: whose it
+// is, and then all else in the order of GNU social.
 func (e *encoder) head(f *Feed, of string) error {
+	if err := e.owner(f, of); err != nil {
+		return err
+	}
 	if g := f.Generator; g.Name != "" {
 		e.element("generator", g.Name, "uri", g.URI, "version", g.Version)
 	}
@@ -87,23 +90,37 @@ func (e *encoder) head(f *Feed, of string) error {
 	e.text("logo", f.Logo)
 	e.text("icon", f.Icon)
 	e.instant("updated", f.Updated)
-	if f.Author != nil {
-		if err := e.person(f.Author, of); err != nil {
-			return err
-		}
-	}
-	if f.Subject != nil {
-		if err := e.subject("activity:subject", f.Subject); err != nil {
-			return err
-		}
-	}
 	e.links(f.Links)
 	e.categories(f.Categories)
 	if f.Group != nil {
 		e.open("statusnet:group_info", "member_count", strconv.Itoa(f.Group.MemberCount))
 		e.close("statusnet:group_info")
 	}
-	return e.extensions(f.Extensions)
+	return e.extensions(f.Extensions, nil)
+}
+
+// owner writes whose a feed is. It stands before what the feed has of its own, for
+// readers that take ids and links wherever they are, and keep the last.
+func (e *encoder) owner(f *Feed, of string) error {
+	subject := f.Subject
+	if subject == nil && f.Author != nil && f.Author.hasMore() {
+		subject = f.Author
+	}
+	if f.Author != nil {
+		kept := slices.ContainsFunc(f.Extensions, func(x Extension) bool { return x.Space == NSDFRN && x.Name == "owner" })
+		if subject != nil && of == "feed" && !kept {
+			if err := e.ownerOfDFRN(f.Author, subject); err != nil {
+				return err
+			}
+		}
+		if err := e.person(f.Author, of); err != nil {
+			return err
+		}
+	}
+	if subject == nil {
+		return nil
+	}
+	return e.subject("activity:subject", subject)
 }
 
 // encoder appends elements to a document. Names are those of this package; texts
@@ -124,7 +141,8 @@ func newEncoder() *encoder {
 // social finds them nowhere else.
 func (e *encoder) root(name, lang string) {
 	e.open(name, "xml:lang", lang, "xmlns", NSAtom, "xmlns:thr", NSThread, "xmlns:activity", NSActivity, "xmlns:georss", NSGeoRSS,
-		"xmlns:ostatus", NSOStatus, "xmlns:poco", NSPoco, "xmlns:media", NSMedia, "xmlns:statusnet", NSStatusNet, "xmlns:mastodon", NSMastodon)
+		"xmlns:ostatus", NSOStatus, "xmlns:poco", NSPoco, "xmlns:media", NSMedia, "xmlns:statusnet", NSStatusNet, "xmlns:mastodon", NSMastodon,
+		"xmlns:dfrn", NSDFRN)
 	e.lang = lang
 }
 
@@ -180,20 +198,38 @@ func (e *encoder) instant(name string, t time.Time) {
 	}
 }
 
+// person writes a Person construct (RFC 4287 3.2), which has a name, a URI, an
+// address of mail, and nothing else of Atom. The rest is in an extension beside it:
+// see [Person.hasMore].
 func (e *encoder) person(p *Person, of string) error {
 	if p.Name == "" {
 		return &IncompleteError{"the author of " + of, "name"}
 	}
 	e.open("author")
-	e.text("id", p.ID)
 	e.text("activity:object-type", p.ObjectType)
-	e.text("uri", p.URI)
+	e.text("uri", firstOf(p.URI, p.ID))
 	e.element("name", p.Name)
-	e.text("email", p.Email)
-	e.links(p.Links)
-	err := e.profile(p, firstOf(p.PreferredUsername, p.Name))
+	if isMail(p.Email) {
+		e.text("email", p.Email)
+	}
+	err := e.profile(p, firstOf(p.PreferredUsername, p.Name), p.DisplayName)
 	e.close("author")
 	return err
+}
+
+// hasMore reports whether there is something about a person that a Person construct
+// has no place for: it is written beside that as activity:subject or activity:actor,
+// where GNU social and StatusNet look before they look at the author.
+func (p *Person) hasMore() bool {
+	return p.Summary != "" || p.Followers != "" || p.Email != "" && !isMail(p.Email) || p.ID != "" && p.URI != "" && p.ID != p.URI ||
+		slices.ContainsFunc(p.Links, func(l Link) bool { return l.Href != "" }) ||
+		slices.ContainsFunc(p.Extensions, func(x Extension) bool { return x.Space == NSAtom })
+}
+
+// isMail reports whether an address is one of mail as RFC 4287 3.2.3 has it.
+func isMail(address string) bool {
+	name, host, ok := strings.Cut(address, "@")
+	return ok && name != "" && host != "" && !strings.ContainsAny(host, "@") && !strings.ContainsAny(address, " \t\r\n")
 }
 
 // subject writes somebody in the form of an object.
@@ -202,19 +238,43 @@ func (e *encoder) subject(name string, p *Person) error {
 	e.text("activity:object-type", p.ObjectType)
 	e.text("id", firstOf(p.ID, p.URI))
 	e.text("title", p.Shown())
-	e.text("email", p.Email)
-	e.links(p.Links)
-	err := e.profile(p, firstOf(p.PreferredUsername, p.Name))
+	err := e.more(p)
 	e.close(name)
 	return err
 }
 
-// profile writes what somebody says of themselves.
-func (e *encoder) profile(p *Person, nickname string) error {
+// ownerOfDFRN writes the author of a feed in the form in which Friendica has its owner.
+// Mastodon reads this or the author, whichever comes first, and has its picture from
+// nowhere else.
+func (e *encoder) ownerOfDFRN(author, subject *Person) error {
+	e.open("dfrn:owner")
+	e.text("uri", firstOf(author.URI, author.ID))
+	e.element("name", author.Name)
+	err := e.more(subject)
+	e.close("dfrn:owner")
+	return err
+}
+
+// more writes all that is known of somebody besides who it is.
+func (e *encoder) more(p *Person) error {
+	e.text("email", p.Email)
+	e.links(p.Links)
 	e.text("summary", p.Summary, "type", "html")
+	if p.Followers != "" {
+		e.open("followers", "url", p.Followers)
+		e.close("followers")
+	}
+	if err := e.profile(p, firstOf(p.PreferredUsername, p.Name), p.Shown()); err != nil {
+		return err
+	}
+	return e.extensions(p.Extensions, func(x Extension) bool { return x.Space == NSAtom })
+}
+
+// profile writes what somebody says of themselves in other words than those of Atom.
+func (e *encoder) profile(p *Person, nickname, shown string) error {
 	e.point(p.Point)
 	e.text("poco:preferredUsername", nickname)
-	e.text("poco:displayName", p.DisplayName)
+	e.text("poco:displayName", shown)
 	e.text("poco:note", p.Note)
 	if p.Location != "" {
 		e.open("poco:address")
@@ -230,16 +290,12 @@ func (e *encoder) profile(p *Person, nickname string) error {
 		}
 		e.close("poco:urls")
 	}
-	if p.Followers != "" {
-		e.open("followers", "url", p.Followers)
-		e.close("followers")
-	}
 	if p.LocalID != "" {
 		e.open("statusnet:profile_info", "local_id", p.LocalID)
 		e.close("statusnet:profile_info")
 	}
 	e.text("mastodon:scope", p.Scope)
-	return e.extensions(p.Extensions)
+	return e.extensions(p.Extensions, func(x Extension) bool { return x.Space != NSAtom })
 }
 
 func (e *encoder) point(p *Point) {
@@ -311,9 +367,13 @@ func (e *ExtensionError) Error() string {
 func (e *ExtensionError) Unwrap() error { return e.Err }
 
 // extensions writes elements that were kept. They are read once more, so that
-// whatever they hold the document stays one.
-func (e *encoder) extensions(list []Extension) error {
+// whatever they hold the document stays one. Where which is given, only those are
+// written that it picks.
+func (e *encoder) extensions(list []Extension, which func(Extension) bool) error {
 	for _, x := range list {
+		if which != nil && !which(x) {
+			continue
+		}
 		element, err := xmltree.Parse([]byte(x.XML), xmltree.Limits{Size: MaxDocument, Nodes: maxNodes})
 		if err != nil {
 			return &ExtensionError{x.Name, err}
@@ -348,38 +408,30 @@ func (e *encoder) thing(t *Entry, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("atom: the objects of entry %s are nested deeper than %d levels", t.ID, maxDepth)
 	}
+	if err := e.by(t); err != nil {
+		return err
+	}
 	e.text("activity:object-type", t.ObjectType)
 	e.text("id", t.ID)
 	if t.Title != "" || depth == 1 { // RFC 4287 4.1.2: an entry has a title, if an empty one
 		e.element("title", t.Title)
 	}
 	e.content(t)
-	e.links(t.Links)
-	if r := t.InReplyTo; r != nil && r.Href != "" && !slices.ContainsFunc(t.Links, func(l Link) bool { return l.Rel == "related" && l.Href == r.Href }) {
-		// Readers that do not know RFC 4685.
-		e.links([]Link{{Rel: "related", Type: TypeHTML, Href: r.Href}})
-	}
 	e.text("activity:verb", t.Verb)
 	e.instant("published", t.Published)
 	e.instant("updated", t.Updated)
-	if t.Author != nil {
-		if err := e.person(t.Author, t.ID); err != nil {
-			return err
-		}
-	}
 	if t.Profile != nil {
-		e.text("uri", t.Profile.URI)
-		if err := e.profile(t.Profile, t.Profile.PreferredUsername); err != nil {
-			return err
-		}
-	}
-	if t.Actor != nil {
-		if err := e.subject("activity:actor", t.Actor); err != nil {
+		if err := e.described(t.Profile); err != nil {
 			return err
 		}
 	}
 	if err := e.objects(t, depth); err != nil {
 		return err
+	}
+	e.links(t.Links)
+	if r := t.InReplyTo; r != nil && r.Href != "" && !slices.ContainsFunc(t.Links, func(l Link) bool { return l.Rel == "related" && l.Href == r.Href }) {
+		// Readers that do not know RFC 4685.
+		e.links([]Link{{Rel: "related", Type: TypeHTML, Href: r.Href}})
 	}
 	e.thread(t)
 	e.categories(t.Categories)
@@ -397,7 +449,37 @@ func (e *encoder) thing(t *Entry, depth int) error {
 		e.close("statusnet:notice_info")
 	}
 	e.text("mastodon:scope", t.Scope)
-	return e.extensions(t.Extensions)
+	return e.extensions(t.Extensions, nil)
+}
+
+// by writes who made an entry or object, for the same reason as the owner of a feed
+// before all else. So the links of an entry come after its objects.
+func (e *encoder) by(t *Entry) error {
+	actor := t.Actor
+	if t.Author != nil {
+		if err := e.person(t.Author, t.ID); err != nil {
+			return err
+		}
+		if actor == nil && t.Author.hasMore() {
+			actor = t.Author
+		}
+	}
+	if actor == nil {
+		return nil
+	}
+	return e.subject("activity:actor", actor)
+}
+
+// described writes the profile of an object that is somebody.
+func (e *encoder) described(p *Person) error {
+	e.text("uri", p.URI)
+	e.text("email", p.Email)
+	e.text("summary", p.Summary, "type", "html")
+	if p.Followers != "" {
+		e.open("followers", "url", p.Followers)
+		e.close("followers")
+	}
+	return e.profile(p, p.PreferredUsername, p.DisplayName)
 }
 
 // content writes what an entry says. Where a summary is HTML without markup it is

@@ -91,7 +91,7 @@ func TestFeed(t *testing.T) {
 				Verb: atom.Schema + "post", ObjectType: atom.Schema + "note", InReplyTo: &atom.Reply{Ref: "tag:x", Href: "https://far.example/1"},
 				Categories: []atom.Category{{Term: "boats"}, {}}, Links: []atom.Link{{Rel: "mentioned", Href: atom.Public, ObjectType: atom.Schema + "collection"}}},
 			{ID: "https://us.example/api/activity/2", Title: "shared", Updated: at, Verb: atom.Schema + "share", ObjectType: atom.Schema + "activity",
-				Object: &atom.Entry{ID: "tag:y", ObjectType: atom.Schema + "activity", Verb: atom.Schema + "post", Author: &atom.Person{Name: "bob"},
+				Object: &atom.Entry{ID: "tag:y", ObjectType: atom.Schema + "activity", Verb: atom.Schema + "post", Author: &atom.Person{Name: "bob", URI: "urn:bob", Links: []atom.Link{{Rel: "avatar", Href: "https://far.example/b.png"}}},
 					Object: &atom.Entry{ID: "tag:y", ObjectType: atom.Schema + "note", Content: "words"}}},
 		},
 	})
@@ -119,7 +119,28 @@ func TestFeed(t *testing.T) {
 			t.Errorf("author: %s is %q, want %q", tt.name, got, tt.want)
 		}
 	}
-	if l := author.one(t, a, "link"); l.attr(atom.NSMedia, "width") != "96" || l.attr(atom.NSMedia, "height") != "97" || l.attr("", "length") != "" {
+	for _, c := range author.Children {
+		if c.XMLName.Space == a && c.XMLName.Local != "name" && c.XMLName.Local != "uri" {
+			t.Errorf("an author has no %s (RFC 4287 3.2)", c.XMLName.Local)
+		}
+	}
+	// GNU social looks at the subject before the author, Mastodon at what comes first.
+	for _, who := range []node{f.one(t, atom.NSActivity, "subject"), f.one(t, atom.NSDFRN, "owner")} {
+		if who.one(t, atom.NSPoco, "displayName").Text != "Ann & Co" || who.one(t, atom.NSPoco, "preferredUsername").Text != "ann" || who.one(t, atom.NSPoco, "note").Text != "paints <boats>" {
+			t.Errorf("%s: %v", who.XMLName.Local, who.Children)
+		}
+	}
+	subject := f.one(t, atom.NSActivity, "subject")
+	if subject.one(t, a, "id").Text != "https://us.example/users/ann" || subject.one(t, a, "title").Text != "Ann & Co" || subject.one(t, atom.NSActivity, "object-type").Text != atom.Schema+"person" {
+		t.Errorf("the subject: %v", subject.Children)
+	}
+	if owner := f.one(t, atom.NSDFRN, "owner"); owner.one(t, a, "uri").Text != "https://us.example/users/ann" || owner.one(t, a, "link").attr("", "href") != "https://us.example/a.png" {
+		t.Errorf("the owner: %v", owner.Children)
+	}
+	if first := f.Children[0]; first.XMLName != (xml.Name{Space: atom.NSDFRN, Local: "owner"}) {
+		t.Errorf("the first element is %s", first.XMLName.Local)
+	}
+	if l := subject.one(t, a, "link"); l.attr(atom.NSMedia, "width") != "96" || l.attr(atom.NSMedia, "height") != "97" || l.attr("", "length") != "" {
 		t.Errorf("avatar: %v", l.Attrs)
 	}
 
@@ -152,6 +173,9 @@ func TestFeed(t *testing.T) {
 	inner := entries[1].one(t, atom.NSActivity, "object")
 	if got := inner.one(t, a, "author").one(t, a, "name").Text; got != "bob" {
 		t.Errorf("the author of what is shared is %q", got)
+	}
+	if actor := inner.one(t, atom.NSActivity, "actor"); len(inner.one(t, a, "author").all(a, "link")) != 0 || actor.one(t, a, "id").Text != "urn:bob" || actor.one(t, a, "link").attr("", "href") != "https://far.example/b.png" {
+		t.Errorf("the actor of what is shared: %v", actor.Children)
 	}
 	if got := inner.one(t, atom.NSActivity, "object").one(t, a, "content").Text; got != "words" {
 		t.Errorf("what is shared says %q", got)

@@ -171,9 +171,12 @@ func (e *Entry) Enclosures() []Link {
 }
 
 // By returns who did what an entry tells: its author, or that of the feed that it
-// is in, which may be nil; nil when nobody is named.
+// is in, which may be nil; nil when nobody is named. What the author does not say is
+// taken from the actor where that is the same person.
 func (e *Entry) By(f *Feed) *Person {
 	switch {
+	case e.Author != nil && e.Actor != nil && e.Author.Identity() == e.Actor.Identity():
+		return e.Author.with(e.Actor)
 	case e.Author != nil:
 		return e.Author
 	case e.Actor != nil:
@@ -182,6 +185,28 @@ func (e *Entry) By(f *Feed) *Person {
 		return nil
 	}
 	return f.Owner()
+}
+
+// with returns the person with what only another description of the same person says.
+func (p *Person) with(other *Person) *Person {
+	v := *p
+	for _, field := range []struct{ to, from *string }{
+		{&v.Email, &other.Email}, {&v.ObjectType, &other.ObjectType}, {&v.PreferredUsername, &other.PreferredUsername}, {&v.DisplayName, &other.DisplayName},
+		{&v.Note, &other.Note}, {&v.Location, &other.Location}, {&v.Summary, &other.Summary}, {&v.Followers, &other.Followers}, {&v.LocalID, &other.LocalID},
+		{&v.Scope, &other.Scope},
+	} {
+		*field.to = firstOf(*field.to, *field.from)
+	}
+	if len(v.Links) == 0 {
+		v.Links = other.Links
+	}
+	if len(v.URLs) == 0 {
+		v.URLs = other.URLs
+	}
+	if v.Point == nil {
+		v.Point = other.Point
+	}
+	return &v
 }
 
 // Owner returns whose feed it is: its subject or author, or else who did what its

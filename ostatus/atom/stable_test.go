@@ -91,7 +91,9 @@ func TestStable(t *testing.T) {
 	stable(t, d)
 	// What the writer was given comes back, field by field.
 	again := decode(t, string(write(t, d))).Entry
+	same(t, "author", again.By(nil), d.Entry.Author)
 	again.Links, d.Entry.Links = nil, nil
+	again.Author, again.Actor, d.Entry.Author = nil, nil, nil
 	same(t, "entry", again, d.Entry)
 
 	point := &atom.Point{Latitude: -0.5, Longitude: 179.123456}
@@ -123,7 +125,10 @@ func TestStable(t *testing.T) {
 	for i, e := range read.Entries {
 		same(t, "entry "+e.ID, e, full.Entries[i])
 	}
+	full.Author.ID = "" // it is the URI
+	same(t, "author", (&atom.Entry{Author: read.Author, Actor: read.Subject}).By(nil), full.Author)
 	read.Entries, full.Entries = nil, nil
+	read.Author, read.Subject, full.Author = nil, nil, nil
 	same(t, "feed", read, full)
 }
 
@@ -147,6 +152,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("<entry" + head + ">" + noteOfBob + "</entry>"))
 	f.Add([]byte(`<feed xml:lang="a" xml:base="b" xmlns="http://www.w3.org/2005/Atom"><entry xml:lang=""><content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">x<br/></div></content></entry></feed>`))
 	f.Add([]byte(`<entry` + head + `><activity:object><poco:urls><poco:value>x</poco:value></poco:urls><summary type="html">a</summary><x/></activity:object></entry>`))
+	f.Add([]byte(`<feed` + head + ` xmlns:dfrn="http://purl.org/macgirvin/dfrn/1.0"><dfrn:owner><name>x</name><uri>urn:x</uri></dfrn:owner><author><name>x</name><id>urn:y</id><link href="urn:z"/><t xmlns="http://www.w3.org/2005/Atom"/></author></feed>`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		d, err := atom.Decode(doc, atom.DecodeOptions{Address: "https://far.example/", MaxSize: 20_000})
 		if err != nil {
