@@ -21,8 +21,9 @@ const pageSize = 40
 type collection struct {
 	id, owner string
 	total     int64
-	// hidden tells how many there are and nothing else.
-	hidden bool
+	// hidden tells how many there are and nothing else, whole has them at the front
+	// of the pages as well.
+	hidden, whole bool
 	// read returns the items of a page with their positions.
 	read func(context.Context, models.Page) ([]entry, error)
 }
@@ -61,7 +62,12 @@ func (s *Server) listing(r *http.Request, c collection) (Listing, error) {
 		if !c.hidden {
 			l.First = c.id + "?page=true"
 		}
-		return l, nil
+		if !c.whole {
+			return l, nil
+		}
+		entries, err := c.read(r.Context(), models.Page{Count: pageSize})
+		l.Items = itemsOf(entries)
+		return l, err
 	}
 	page := models.Page{Count: pageSize}
 	for name, bound := range map[string]*int64{"before": &page.Before, "since": &page.Since} {
@@ -80,18 +86,15 @@ func (s *Server) listing(r *http.Request, c collection) (Listing, error) {
 	if err != nil {
 		return l, err
 	}
-	l.Page, l.PartOf, l.Items = true, c.id, []any{}
+	l.Page, l.PartOf, l.Items = true, c.id, itemsOf(entries)
 	l.ID = c.pageAt("before", page.Before)
 	if page.Since > 0 {
 		l.ID = c.pageAt("since", page.Since)
 	}
-	for _, e := range entries {
-		if e.item != nil {
-			l.Items = append(l.Items, e.item)
-		}
-	}
 	if n := len(entries); n > 0 {
-		l.Prev = c.pageAt("since", entries[0].position)
+		if entries[0].position > 0 {
+			l.Prev = c.pageAt("since", entries[0].position)
+		}
 		// What a page begins after is older than the page. What has no position is the
 		// oldest there is.
 		if (n == pageSize || page.Since > 0) && entries[n-1].position > 0 {
@@ -99,6 +102,17 @@ func (s *Server) listing(r *http.Request, c collection) (Listing, error) {
 		}
 	}
 	return l, nil
+}
+
+// itemsOf are those entries that can be told.
+func itemsOf(entries []entry) []any {
+	items := []any{}
+	for _, e := range entries {
+		if e.item != nil {
+			items = append(items, e.item)
+		}
+	}
+	return items
 }
 
 func (c collection) pageAt(bound string, position int64) string {
@@ -232,10 +246,11 @@ func liked(s *Server, _ *http.Request, who visitor, a *models.Actor, at Addresse
 	}}, nil
 }
 
-// featured are the few things that somebody wants to be seen first.
+// featured are the few things that somebody wants to be seen first. Misskey and Lemmy
+// read none that are on a page.
 func featured(s *Server, r *http.Request, who visitor, a *models.Actor, at Addresses) (collection, error) {
-	pins, err := s.db.EdgesFrom(r.Context(), models.Pinned, a.ID, models.Page{Count: pageSize})
-	return collection{id: at.Featured, owner: at.Actor, total: int64(len(pins)), read: func(ctx context.Context, p models.Page) ([]entry, error) {
+	pins, err := s.edgeObjects(r.Context(), models.Pinned, a.ID, who, models.Page{Count: pageSize})
+	return collection{id: at.Featured, owner: at.Actor, total: int64(len(itemsOf(pins))), whole: true, read: func(ctx context.Context, p models.Page) ([]entry, error) {
 		return s.edgeObjects(ctx, models.Pinned, a.ID, who, p)
 	}}, err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"manifold/bridge"
 	"manifold/models"
 	"manifold/models/vocab"
 )
@@ -179,5 +180,48 @@ func TestThread(t *testing.T) {
 			}
 		}
 		s.ask(id(first) + "/context").doc(404)
+		// What began a thread has no place of its own in it: nothing is newer.
+		alone := s.post(ann, vocab.VerbPost, text("not answered"), everybody())
+		if page := s.ask(id(alone) + "/context?page=true").doc(200); len(ids(page)) != 1 || page["prev"] != nil || page["next"] != nil {
+			t.Errorf("the page of a thread of one is %v", page)
+		}
+	})
+}
+
+// TestPins: what somebody here shows first is named in the collection itself, as
+// Mastodon has it, and on its pages, and servers are told of each change.
+func TestPins(t *testing.T) {
+	onBoth(t, func(s *site) {
+		ann := s.account("ann")
+		featured := home + "/users/ann/featured"
+		change := func(verb string, a *models.Activity) *models.Activity {
+			s.t.Helper()
+			r, err := s.Post(t.Context(), bridge.Submission{ActorID: ann.ID, Activity: &vocab.Activity{Verb: verb, Object: a.Doc.Object.Ref(),
+				Target: &vocab.Object{ID: featured, Type: vocab.TypeCollection}, To: []*vocab.Object{everybody()}}})
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			return r.Activity
+		}
+		shows := func(want ...string) {
+			s.t.Helper()
+			doc := s.ask(featured).doc(200)
+			if got := ids(doc); !slices.Equal(got, want) || doc["totalItems"] != float64(len(want)) {
+				s.t.Errorf("shown first are %v of %v, want %v", got, doc["totalItems"], want)
+			}
+			if got := ids(map[string]any{"orderedItems": s.items(featured)}); !slices.Equal(got, want) {
+				s.t.Errorf("on pages are %v, want %v", got, want)
+			}
+		}
+		shows()
+		first, second := s.post(ann, vocab.VerbPost, text("one"), everybody()), s.post(ann, vocab.VerbPost, text("two"), everybody())
+		pinned := change(vocab.VerbAdd, first)
+		change(vocab.VerbAdd, second)
+		shows(second.Doc.Object.ID, first.Doc.Object.ID)
+		has(t, s.ask(pinned.Doc.ID).doc(200), map[string]any{"type": "Add", "actor": home + "/users/ann", "object": first.Doc.Object.ID, "target": featured})
+		has(t, s.ask(change(vocab.VerbRemove, second).Doc.ID).doc(200), map[string]any{"type": "Remove", "object": second.Doc.Object.ID, "target": featured})
+		shows(first.Doc.Object.ID)
+		s.post(ann, vocab.VerbDelete, first.Doc.Object.Ref())
+		shows()
 	})
 }

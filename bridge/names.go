@@ -233,6 +233,14 @@ func (n *Names) FollowersOf(id string) string {
 	return ""
 }
 
+// Featured is the collection of what somebody here shows first.
+func (n *Names) Featured(nick string) string {
+	if nick == "" {
+		return ""
+	}
+	return n.Actor(nick) + "/featured"
+}
+
 // Upload is the address of an uploaded file; path is relative to the folder of
 // uploads.
 func (n *Names) Upload(path string) string { return n.Base + "/uploads/" + path }

@@ -80,7 +80,7 @@ func TestReportsFromElsewhere(t *testing.T) {
 		before, outbox := w.inbox(ann, models.All), w.outbox(bob, nil)
 		flag := &vocab.Activity{Verb: vocab.VerbFlag, Object: &vocab.Object{ID: w.Names().Actor("ann")}, To: []*vocab.Object{everybody(), ann.Doc.Ref()},
 			Extra: map[string]json.RawMessage{vocab.NSAS2 + "content": json.RawMessage(`"rude <script>x</script>words"`), vocab.NSAS2 + "object": json.RawMessage(
-				fmt.Sprintf(`[%q,%q,{"id":%q},"https://far.example/unknown"]`, w.Names().Actor("ann"), post.Doc.Object.ID, post.Doc.ID))}}
+				fmt.Sprintf(`[%q,%q,%q,{"id":%q},"https://far.example/unknown"]`, w.Names().Actor("ann"), ann.Doc.ID, post.Doc.Object.ID, post.Doc.ID))}}
 		w.brought("activitypub", server, flag)
 		own := w.do(bob, act(vocab.VerbFlag, post.Doc.Object.Ref(), everybody()))
 		equal(w.t, "ann's inbox", w.inbox(ann, models.All), before...)
@@ -95,7 +95,7 @@ func TestReportsFromElsewhere(t *testing.T) {
 		mine, theirs := reports[0], reports[1]
 		same(w.t, "reporters", fmt.Sprint(mine.ReporterID, theirs.ReporterID), fmt.Sprint(bob.ID, server.ID))
 		same(w.t, "who is reported", fmt.Sprint(theirs.Actors), fmt.Sprint([]int64{ann.ID}))
-		same(w.t, "what is reported", fmt.Sprint(theirs.Objects, mine.Objects), fmt.Sprint([]int64{post.Object.ID, post.Object.ID}, []int64{post.Object.ID}))
+		same(w.t, "what is reported", fmt.Sprint(theirs.Objects, mine.Objects), fmt.Sprint([]int64{post.Object.ID}, []int64{post.Object.ID}))
 		same(w.t, "why", theirs.Content, "rude words")
 		_, err = w.brings("activitypub", server, act(vocab.VerbFlag, &vocab.Object{ID: "https://far.example/unknown"}))
 		w.isRefusal(err, bridge.Missing, "No such 'object' with id 'https://far.example/unknown'")
@@ -152,5 +152,40 @@ func TestPinsOfSomebodyElsewhere(t *testing.T) {
 		equal(w.t, "ann's inbox", w.inbox(ann, models.All), inbox...)
 		w.receive(far, act(vocab.VerbDelete, thing(2).Ref()))
 		equal(w.t, "pinned", pinned())
+	})
+}
+
+func TestPinsOfSomebodyHere(t *testing.T) {
+	worldsWith(t, asking(), func(w *world) {
+		p := w.people("ann", "bob")
+		ann, bob := p[0], p[1]
+		far := w.present("far@far.example", "activitypub", "")
+		w.brought("activitypub", far, act(vocab.VerbFollow, ann.Doc.Ref()))
+		featured := &vocab.Object{ID: w.Names().Featured("ann"), Type: vocab.TypeCollection}
+		pin := func(by *models.Actor, o *vocab.Object) (*bridge.Result, error) {
+			return w.try(by, &vocab.Activity{Verb: vocab.VerbAdd, Object: o.Ref(), Target: featured.Ref()})
+		}
+		post := w.do(ann, act(vocab.VerbPost, note("Sea"), everybody()))
+		added, err := pin(ann, post.Doc.Object)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		equal(w.t, "who is told", w.inboxesOf(added.Activity), "activitypub https://far.example/activitypub/far")
+		theirs := w.do(bob, act(vocab.VerbPost, note("Hill"), everybody()))
+		_, err = pin(ann, theirs.Doc.Object)
+		w.isRefusal(err, bridge.NotAllowed, "Can't show "+theirs.Doc.Object.ID+" first: not author.")
+		_, err = pin(bob, theirs.Doc.Object)
+		w.isRefusal(err, bridge.Missing, "No such 'collection' with id '"+featured.ID+"'")
+		for range 19 {
+			if _, err := pin(ann, w.do(ann, act(vocab.VerbPost, note("More"), everybody())).Doc.Object); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		if _, err := pin(ann, post.Doc.Object); err != nil {
+			w.t.Errorf("what is shown already: %v", err)
+		}
+		last := w.do(ann, act(vocab.VerbPost, note("Too many"), everybody()))
+		_, err = pin(ann, last.Doc.Object)
+		w.isRefusal(err, bridge.Invalid, "Can't show "+last.Doc.Object.ID+" first: 20 things are shown first already. Remove one of them.")
 	})
 }

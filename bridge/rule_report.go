@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"manifold/models"
 	"manifold/models/vocab"
@@ -42,8 +43,8 @@ func (op *operation) prepareFlag(ctx context.Context) error {
 	return nil
 }
 
-// report adds a thing to what is reported; for an activity it is what that is
-// about.
+// report adds a thing to what is reported, once under whatever names it is told; for
+// an activity it is what that is about.
 func (op *operation) report(t thing) {
 	r := t.ref()
 	if t.activity != nil {
@@ -53,9 +54,13 @@ func (op *operation) report(t thing) {
 	}
 	switch r.Kind {
 	case models.KindActor:
-		op.about.Actors = append(op.about.Actors, r.ID)
+		if !slices.Contains(op.about.Actors, r.ID) {
+			op.about.Actors = append(op.about.Actors, r.ID)
+		}
 	case models.KindObject:
-		op.about.Objects = append(op.about.Objects, r.ID)
+		if !slices.Contains(op.about.Objects, r.ID) {
+			op.about.Objects = append(op.about.Objects, r.ID)
+		}
 	}
 }
 
