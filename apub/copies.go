@@ -2,6 +2,7 @@ package apub
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -19,11 +20,10 @@ import (
 // said, and not what we would make of it: whatever we do not understand is still in
 // it. The id shows that it is a copy, which nobody has to believe.
 
-// asksForCopy is the condition of the route for them. People and groups are not
-// kept as they came.
+// asksForCopy is the condition of the route for them.
 func (s *Server) asksForCopy(r *http.Request, m *mux.RouteMatch) bool {
 	kind, ok := strings.CutPrefix(r.URL.Path, "/api/")
-	return ok && (kind == vocab.TypeActivity || bridge.KnownType(kind) && !vocab.IsActorType(kind)) && s.asksForUs(r, m) && r.URL.Query().Get("id") != ""
+	return ok && (kind == vocab.TypeActivity || bridge.KnownType(kind)) && s.asksForUs(r, m) && r.URL.Query().Get("id") != ""
 }
 
 // getCopy serves a thing or an activity of another server as that wrote it, to those
@@ -50,7 +50,7 @@ func (s *Server) getCopy(w http.ResponseWriter, r *http.Request, who visitor) er
 	if err != nil {
 		return err
 	}
-	doc, ok := part(original.Bytes, id)
+	doc, ok := part(original.Bytes, c.id)
 	if !ok {
 		return redirect(w, r, id)
 	}
@@ -58,9 +58,10 @@ func (s *Server) getCopy(w http.ResponseWriter, r *http.Request, who visitor) er
 	return nil
 }
 
-// kept is a thing of another server: the rows that what it came as is kept for, or
-// what is answered in its place.
+// kept is something of another server: its id in this network, the rows that what it
+// came as is kept for, or what is answered in its place.
 type kept struct {
+	id   string
 	refs []int64
 	gone func(http.ResponseWriter) error
 }
@@ -80,13 +81,16 @@ func (s *Server) copyOf(r *http.Request, who visitor, id string) (*kept, error) 
 		if err == nil && !visible {
 			err = errNothing
 		}
-		c := &kept{refs: []int64{a.ID}}
+		c := &kept{id: id, refs: []int64{a.ID}}
 		if !a.Deleted.IsZero() {
 			c.gone = func(w http.ResponseWriter) error {
 				return s.sendTombstone(w, r, who, a.Doc.ID, vocab.TypeActivity, a.Deleted)
 			}
 		}
 		return c, err
+	}
+	if vocab.IsActorType(kind) {
+		return s.copyOfActor(r, who, id)
 	}
 	o, err := s.db.ObjectByIRI(ctx, id)
 	if err != nil {
@@ -98,11 +102,57 @@ func (s *Server) copyOf(r *http.Request, who visitor, id string) (*kept, error) 
 	if o.Type != kind {
 		return nil, errNothing
 	}
-	c := &kept{refs: []int64{o.ID, o.ActivityID}}
+	c := &kept{id: id, refs: []int64{o.ID, o.ActivityID}}
 	if !o.Deleted.IsZero() {
 		c.gone = func(w http.ResponseWriter) error { return s.sendTombstone(w, r, who, o.Doc.ID, o.Type, o.Deleted) }
 	}
 	return c, nil
+}
+
+// copyOfActor finds the actor that has an id or another name. Everybody sees it but
+// those whom it blocks, and a group that may be seen by its members only.
+func (s *Server) copyOfActor(r *http.Request, who visitor, name string) (*kept, error) {
+	ctx := r.Context()
+	a, err := s.db.ActorByIRI(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if a.Type != pathValue(r, "type") || a.Local {
+		return nil, errNothing
+	}
+	visible, err := s.showsItself(ctx, who, a)
+	if err != nil {
+		return nil, err
+	}
+	if !visible {
+		return nil, errNothing
+	}
+	known, err := s.db.Presences(ctx, Network, a.ID)
+	c := &kept{id: known[a.ID].IRI, refs: []int64{a.ID}}
+	if c.id == "" {
+		c.id = name
+	}
+	if a.State == models.Deleted {
+		c.gone = func(w http.ResponseWriter) error { return s.sendTombstone(w, r, who, c.id, a.Type, a.Updated) }
+	}
+	return c, err
+}
+
+func (s *Server) showsItself(ctx context.Context, who visitor, a *models.Actor) (bool, error) {
+	there, err := s.isThere(ctx, a.ID)
+	if err != nil || !there {
+		return false, err
+	}
+	if who.ActorID != 0 {
+		_, err := s.db.Edge(ctx, models.Blocks, a.ID, who.ActorID)
+		if !errors.Is(err, models.ErrNotFound) {
+			return false, err
+		}
+	}
+	if a.Type == vocab.TypeGroup {
+		return s.db.MaySeeGroup(ctx, who.Viewer, a.ID)
+	}
+	return true, nil
 }
 
 // part returns what has an id of a document that somebody sent: the document itself,

@@ -165,7 +165,8 @@ func (s *Server) account(ctx context.Context, a *ActorDocument) (*bridge.Account
 		return nil, notHad(a.IRI, "the actor has no inbox")
 	}
 	profile := a.Profile.Clone()
-	account := &bridge.Account{Profile: profile, Network: Network, IRI: a.IRI, Inbox: a.Inbox, Aliases: []string{a.IRI}}
+	account := &bridge.Account{Profile: profile, Network: Network, IRI: a.IRI, Inbox: a.Inbox, Aliases: []string{a.IRI},
+		Verified: a.came.verified, ContentType: a.came.contentType, Original: a.came.bytes}
 	if sameHost(a.SharedInbox, a.Inbox) {
 		account.SharedInbox = a.SharedInbox
 	}

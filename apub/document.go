@@ -66,6 +66,15 @@ type ActorDocument struct {
 	Pages []string
 	// Suspended says that its own server has put it out of use.
 	Suspended bool
+
+	// came is what the actor was read from, where that is to be kept.
+	came original
+}
+
+// original is a document as it came.
+type original struct {
+	verified, contentType string
+	bytes                 []byte
 }
 
 // PublicKey is one key of an actor.

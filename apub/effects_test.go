@@ -46,17 +46,22 @@ func (w *world) effects(ann *models.Actor, note string, bob *someone) effects {
 // who did what to whom, takes that back.
 func TestEachActivityHasItsEffect(t *testing.T) {
 	worlds(t, apub.Options{}, func(w *world) {
-		bob := newPeer(w.t).person("bob", rsaKeys()[0])
+		them := newPeer(w.t)
+		bob, eve := them.person("bob", rsaKeys()[0]), them.person("eve", rsaKeys()[1])
 		w.start()
 		ann := w.person("ann")
 		annIRI, everybody := ours+"/users/ann", &vocab.Object{ID: vocab.PublicID, Type: vocab.TypeCollection}
 		note := w.does(ann, vocab.VerbPost, text("do something with it"), everybody).Object.ID
 		own := bob.note("mine")
 		w.sends(bob, bob.does("Create", own, object{"to": own["to"]}))
-		featured := bob.document(pemOf(w.t, bob.private.Public()))
-		featured["featured"] = bob.id + "/featured"
-		bob.serves(featured)
-		w.sends(bob, bob.does("Update", featured))
+		w.sends(eve, eve.does("Like", note))
+		w.sends(eve, eve.does("Undo", object{"type": "Like", "actor": eve.id, "object": note}))
+		for _, who := range []*someone{bob, eve} {
+			featured := who.document(pemOf(w.t, who.private.Public()))
+			featured["featured"] = who.id + "/featured"
+			who.serves(featured)
+			w.sends(who, who.does("Update", featured))
+		}
 		byPair := func(a object) any { return object{"type": a["type"], "actor": a["actor"], "object": a["object"]} }
 		byID := func(a object) any { return a["id"] }
 		whole := func(a object) any { return a }
@@ -76,6 +81,8 @@ func TestEachActivityHasItsEffect(t *testing.T) {
 			{"a block", bob.does("Block", annIRI), effects{blocks: true}, whole},
 			{"a dislike", bob.does("Dislike", note), effects{}, whole},
 			{"a pin", bob.does("Add", own["id"], object{"target": bob.id + "/featured"}), effects{pinned: 1}, func(object) any { return nil }},
+			{"an addition to a collection elsewhere", bob.does("Add", note, object{"target": bob.base + "/collections/1"}), effects{}, whole},
+			{"an addition to what others show first", bob.does("Add", own["id"], object{"target": eve.id + "/featured"}), effects{}, byID},
 			{"a request to quote", bob.does("QuoteRequest", note, object{"instrument": own["id"]}), effects{quotesAuthorized: 1}, nil},
 			{"a report", bob.does("Flag", []string{annIRI, note}, object{"content": "spam"}), effects{quotesAuthorized: 1, reports: 1}, nil},
 		} {
@@ -83,11 +90,14 @@ func TestEachActivityHasItsEffect(t *testing.T) {
 			if got := w.effects(ann, note, bob); got != tt.effects {
 				w.t.Errorf("%s: %+v, want %+v", tt.name, got, tt.effects)
 			}
+			if got := w.effects(ann, note, eve).pinned; got != 0 {
+				w.t.Errorf("%s: bob has changed what eve shows first", tt.name)
+			}
 			if tt.undone == nil {
 				continue
 			}
 			undo := bob.does("Undo", tt.undone(tt.done))
-			if tt.done["type"] == "Add" {
+			if tt.effects.pinned > 0 {
 				undo = bob.does("Remove", own["id"], object{"target": bob.id + "/featured"})
 			}
 			w.sends(bob, undo)

@@ -148,7 +148,7 @@ func (s *Server) ownerOf(ctx context.Context, keyID string) (*ActorDocument, err
 	owner := ""
 	switch {
 	case f.doc.Actor != nil && sameAddress(f.doc.Actor.IRI, f.url):
-		return f.doc.Actor, nil
+		return f.actor(), nil
 	case f.doc.Actor != nil:
 		owner = f.doc.Actor.IRI
 	case f.doc.Key != nil:
@@ -170,7 +170,13 @@ func (s *Server) fetchActor(ctx context.Context, iri string) (*ActorDocument, er
 	if f.doc.Actor == nil {
 		return nil, notHad(iri, "it is not an actor but %s", strings.Join(f.doc.Types, ", "))
 	}
-	return f.doc.Actor, nil
+	return f.actor(), nil
+}
+
+// actor is the actor that a document describes, with the document itself.
+func (f *fetched) actor() *ActorDocument {
+	f.doc.Actor.came = original{byOrigin, f.contentType, f.bytes}
+	return f.doc.Actor
 }
 
 // keysOf are the keys of an actor that can be used. Only what lies on the server of

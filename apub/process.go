@@ -140,10 +140,14 @@ func (in *arriving) prepare(ctx context.Context) error {
 // newProfile takes in how an actor describes itself now, keys included.
 func (in *arriving) newProfile(ctx context.Context) error {
 	profile := in.doc.Actor
-	if in.Object.ID != "" && in.Object.ID != in.actor || profile != nil && profile.IRI != in.actor {
+	if in.Object.ID != "" && in.Object.ID != in.actor || profile != nil && profile.IRI != "" && profile.IRI != in.actor {
 		return &bridge.Error{Reason: bridge.NotAllowed, Text: fmt.Sprintf("%s cannot change the profile of another.", in.actor)}
 	}
-	if profile == nil || profile.Inbox == "" {
+	if profile != nil {
+		profile.came = original{in.Verified, in.ContentType, in.Bytes}
+	}
+	// One that does not say of whom it is may be of anybody, such as their client.
+	if profile == nil || profile.Inbox == "" || profile.IRI == "" {
 		var err error
 		if profile, err = in.s.fetchActor(ctx, in.actor); err != nil {
 			return err

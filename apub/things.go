@@ -115,14 +115,20 @@ func (s *Server) mayRead(ctx context.Context, who visitor, o *models.Object) err
 	return err
 }
 
-// isThere reports whether what somebody did is shown: while they are suspended it
-// is not.
+// isThere reports whether what somebody did is shown: while they are suspended, or
+// their server is blocked, it is not.
 func (s *Server) isThere(ctx context.Context, actor int64) (bool, error) {
 	a, err := s.db.Actor(ctx, actor)
 	if errors.Is(err, models.ErrNotFound) {
 		return true, nil // the author of a copy
 	}
-	return err == nil && a.State != models.Suspended, err
+	if err != nil || a.State == models.Suspended {
+		return false, err
+	}
+	if err = s.bridge.RefuseHost(ctx, a.Host); errors.Is(err, bridge.ErrHostBlocked) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // redirect leads to where a thing comes from.

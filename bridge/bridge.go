@@ -55,6 +55,10 @@ type Account struct {
 	Aliases []string
 	// Inbox and SharedInbox are where deliveries go; SharedInbox may be empty.
 	Inbox, SharedInbox string
+	// Original is the document that tells all this, where the network has one,
+	// Verified how it is known to be theirs. It is kept until the next one comes.
+	Verified, ContentType string
+	Original              []byte
 }
 
 // Found is a thing as its own server shows it.

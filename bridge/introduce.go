@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,9 @@ func (b *Bridge) Introduce(ctx context.Context, a *Account, within func(context.
 			if err != nil {
 				return err
 			}
+			if err := b.keepProfile(ctx, tx, actor.ID, a); err != nil {
+				return err
+			}
 		}
 		if within != nil {
 			if err := within(ctx, tx, actor); err != nil {
@@ -72,6 +76,26 @@ func (b *Bridge) Introduce(ctx context.Context, a *Account, within func(context.
 		return nil, fmt.Errorf("storing %s: %w", doc.ID, err)
 	}
 	return actor, nil
+}
+
+// keepProfile keeps the document in which somebody elsewhere describes themselves, in
+// place of the one before. Most of the time it is the same.
+func (b *Bridge) keepProfile(ctx context.Context, tx *models.Tx, actor int64, a *Account) error {
+	if len(a.Original) == 0 {
+		return nil
+	}
+	known, err := tx.LatestOriginal(ctx, actor)
+	if err == nil && known.Network == a.Network && known.ContentType == a.ContentType && bytes.Equal(known.Bytes, a.Original) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return err
+	}
+	if err := tx.RemoveOriginals(ctx, actor); err != nil {
+		return err
+	}
+	return tx.InsertOriginal(ctx, &models.Original{RefID: actor, Network: a.Network, SenderID: actor, Verified: a.Verified, ContentType: a.ContentType,
+		Received: b.time(), Bytes: a.Original}, false)
 }
 
 // place stores a new profile in the row of whoever has one of its names, or in a

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -145,5 +146,34 @@ func TestIntroducePresences(t *testing.T) {
 			w.t.Fatal(err)
 		}
 		same(w.t, "presences", len(known), 2)
+	})
+}
+
+// What somebody describes themselves in is kept until something else comes, once.
+func TestProfilesAreKeptAsTheyCame(t *testing.T) {
+	worlds(t, func(w *world) {
+		var first int64
+		for i, raw := range []string{"one", "one", "two", "", "one"} {
+			a, err := w.Introduce(w.t.Context(), &bridge.Account{Profile: profile("https://far.example/users/bob", "bob", "Bob"), Network: "activitypub",
+				IRI: "https://far.example/users/bob", Inbox: "https://far.example/inbox", Verified: "fetched", ContentType: "application/activity+json", Original: []byte(raw)}, nil)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			rows := func(what string) int64 {
+				return w.number(fmt.Sprintf("SELECT %s FROM originals WHERE ref_id = %d", what, a.ID))
+			}
+			if first == 0 {
+				first = rows("MAX(id)")
+			}
+			if raw == "" {
+				raw = "two" // nothing came that could take its place
+			}
+			kept, err := w.DB().OriginalOf(w.t.Context(), a.ID, "activitypub")
+			if err != nil || string(kept.Bytes) != raw || kept.SenderID != a.ID || kept.Verified != "fetched" || kept.ContentType != "application/activity+json" {
+				w.t.Errorf("after %d: %+v, error %v", i, kept, err)
+			}
+			same(w.t, "documents", rows("COUNT(*)"), 1)
+			same(w.t, "the same is kept as it was", rows("MAX(id)") == first, i < 2)
+		}
 	})
 }

@@ -28,6 +28,10 @@ func TestActorsAreMerged(t *testing.T) {
 			w.receive(a, act(vocab.VerbLike, post.Ref()))
 			w.receive(a, act(vocab.VerbPost, &vocab.Object{ID: fmt.Sprintf("https://far.example/n/%d", i), Type: vocab.TypeNote, DisplayName: "by " + a.Nickname}, w.followersOf(a)))
 		}
+		shown := &bridge.Account{Profile: profile("acct:old@far.example", "old", "old"), Network: "pump", ContentType: "text/plain", Original: []byte("old")}
+		if _, err := w.Introduce(w.t.Context(), shown, nil); err != nil {
+			w.t.Fatal(err)
+		}
 		w.follow(old, now) // of which nothing is to be left
 		same(w.t, "likes before", w.object(post.ID).Counts.Likes, 2)
 
@@ -56,11 +60,15 @@ func TestActorsAreMerged(t *testing.T) {
 		same(w.t, "likes", w.object(post.ID).Counts.Likes, 1)
 		same(w.t, "what points to the other", w.number(fmt.Sprintf(`SELECT (SELECT COUNT(*) FROM edges WHERE actor_id = %[1]d OR target_id = %[1]d)
 			+ (SELECT COUNT(*) FROM activities WHERE actor_id = %[1]d) + (SELECT COUNT(*) FROM objects WHERE author_id = %[1]d)
-			+ (SELECT COUNT(*) FROM presences WHERE actor_id = %[1]d) + (SELECT COUNT(*) FROM identifiers WHERE ref_id = %[1]d)`, old.ID)), 0)
+			+ (SELECT COUNT(*) FROM presences WHERE actor_id = %[1]d) + (SELECT COUNT(*) FROM originals WHERE ref_id = %[1]d) + (SELECT COUNT(*) FROM identifiers WHERE ref_id = %[1]d)`, old.ID)), 0)
 		same(w.t, "ann sees what was for the followers of the other", w.sees(ann, w.activity(w.object("https://far.example/n/0").ActivityID)), true)
 		known, err := w.DB().PresencesOf(w.t.Context(), now.ID)
 		if err != nil || len(known) != 2 {
 			w.t.Errorf("presences %+v, error %v", known, err)
+		}
+
+		if kept, err := w.DB().LatestOriginal(w.t.Context(), now.ID); err != nil || string(kept.Bytes) != "old" {
+			w.t.Errorf("kept of them is %+v, error %v", kept, err)
 		}
 
 		// Whichever id is used, it is the same one who acts.

@@ -28,7 +28,7 @@ func (op *operation) applyErase(ctx context.Context) error {
 		return err
 	}
 	op.addJob(eraseArgs{Actor: actor.ID})
-	return nil
+	return op.tx.RemoveOriginals(ctx, actor.ID)
 }
 
 // tellOfEnd tells the servers of those who follow an account of ours that it ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"manifold/models"
 	"manifold/models/vocab"
@@ -14,6 +15,9 @@ import (
 func (op *operation) prepareAdd(ctx context.Context) error {
 	if err := op.findPin(ctx); op.pins || err != nil {
 		return err
+	}
+	if op.keptElsewhere() {
+		return op.prepareElsewhere(ctx, "add to")
 	}
 	if err := op.findMember(ctx); err != nil {
 		return err
@@ -46,6 +50,9 @@ func (op *operation) prepareRemove(ctx context.Context) error {
 	if err := op.findPin(ctx); op.pins || err != nil {
 		return err
 	}
+	if op.keptElsewhere() {
+		return op.prepareElsewhere(ctx, "remove from")
+	}
 	if err := op.findMember(ctx); err != nil {
 		return err
 	}
@@ -57,6 +64,52 @@ func (op *operation) prepareRemove(ctx context.Context) error {
 	}
 	return nil
 }
+
+// keptElsewhere reports whether somebody elsewhere changes a collection that nobody
+// here knows: what it is, and who may change it, only its own server can tell. It is
+// shown, and changes nothing here.
+func (op *operation) keptElsewhere() bool {
+	return !op.local && op.doc.Target != nil && op.target.empty() && !op.b.names.Ours(op.doc.Target.ID)
+}
+
+// prepareElsewhere refuses what would be shown as done to a collection of somebody
+// known, which others cannot change. Such collections, of what is shown first above
+// all, have ids below that of their owner. Those of a group are changed by those whom
+// it lets, and its server tells of it.
+func (op *operation) prepareElsewhere(ctx context.Context, doing string) error {
+	id, _, _ := strings.Cut(op.doc.Target.ID, "#")
+	id, _, _ = strings.Cut(id, "?")
+	owners := []string{id}
+	for range maxDepth {
+		above := strings.TrimRight(id[:strings.LastIndexByte(id, '/')+1], "/")
+		if hostOf(above) == "" || strings.Count(above, "/") < 3 {
+			break // the root may be somebody, too, but not of all that is below
+		}
+		owners, id = append(owners, above), above
+	}
+	known, err := op.tx.Lookup(ctx, unique(owners)...)
+	if err != nil {
+		return err
+	}
+	for _, name := range owners {
+		for _, r := range known[name] {
+			if r.Kind != models.KindActor || r.ID == op.actor.ID {
+				continue
+			}
+			owner, err := op.tx.Actor(ctx, r.ID)
+			if err != nil {
+				return err
+			}
+			if owner.Type != vocab.TypeGroup && owner.ID != op.actor.ID {
+				return notAllowed("Can't %s %s: it is of %s.", doing, op.doc.Target.ID, owner.Doc.ID)
+			}
+		}
+	}
+	return op.prepareOther(ctx)
+}
+
+// maxDepth is how far below the id of its owner a collection is looked for.
+const maxDepth = 6
 
 func (op *operation) checkTarget(ctx context.Context, doing string) error {
 	if isGroup(op.target) {
@@ -126,6 +179,9 @@ func (op *operation) applyAdd(ctx context.Context) error {
 	if op.pins {
 		return op.pin(ctx)
 	}
+	if op.keptElsewhere() {
+		return nil
+	}
 	if isGroup(op.target) {
 		return op.addDocument(ctx)
 	}
@@ -144,6 +200,9 @@ func (op *operation) applyAdd(ctx context.Context) error {
 func (op *operation) applyRemove(ctx context.Context) error {
 	if op.pins {
 		return op.unpin(ctx)
+	}
+	if op.keptElsewhere() {
+		return nil
 	}
 	if isGroup(op.target) {
 		return op.removeDocument(ctx)

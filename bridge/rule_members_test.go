@@ -193,6 +193,65 @@ func TestJoinOfTheSite(t *testing.T) {
 	})
 }
 
+// TestCollectionsElsewhere: what somebody elsewhere adds to a collection that is not
+// kept here, or takes out of it, is shown and changes nothing. Lists that are kept here
+// are changed by who made them.
+func TestCollectionsElsewhere(t *testing.T) {
+	worlds(t, func(w *world) {
+		ann := w.person("ann")
+		far, other := w.remote("far@far.example"), w.remote("other@other.example")
+		mine := w.list(ann, "Mine")
+		theirs := &vocab.Object{ID: "https://far.example/lists/1", Type: vocab.TypeCollection, DisplayName: "Theirs", ObjectTypes: []string{vocab.TypePerson}}
+		w.receive(far, act(vocab.VerbCreate, theirs, everybody()))
+		guild := w.groupElsewhere(far, &vocab.Object{ID: "https://far.example/groups/1", Type: vocab.TypeGroup})
+		noted := &vocab.Object{ID: "https://far.example/1", Type: vocab.TypeNote}
+		w.receive(other, act(vocab.VerbLike, noted, everybody()))
+		change := func(verb string, o *vocab.Object, target *vocab.Object) *vocab.Activity {
+			return &vocab.Activity{Verb: verb, Object: o.Ref(), Target: target, To: []*vocab.Object{ann.Doc.Ref()}}
+		}
+		members := func() int64 { return w.object(mine.ID).Counts.Members + w.object(theirs.ID).Counts.Members }
+		for what, target := range map[string]*vocab.Object{
+			"nobody knows":  {ID: "https://else.example/lists/1", DisplayName: "Else"},
+			"is their own":  {ID: other.Doc.ID + "/collections/1", DisplayName: "Own"},
+			"is of a group": {ID: guild.ID + "/featured", DisplayName: "Featured"},
+			"has no id":     {DisplayName: "Nameless"},
+		} {
+			for _, verb := range []string{vocab.VerbAdd, vocab.VerbRemove} {
+				for _, o := range []*vocab.Object{ann.Doc, {ID: "https://else.example/2", Type: vocab.TypeNote, DisplayName: "Two"}} {
+					w.receive(other, change(verb, o, target))
+					items, _, err := w.DB().StreamPage(w.t.Context(), ann.ID, models.Inbox, models.All, models.Viewer{ActorID: ann.ID}, models.Page{Count: 1})
+					if err != nil {
+						w.t.Fatal(err)
+					}
+					if shown := items[0].Activity.Doc; shown.Verb != verb || shown.Target == nil || shown.Target.ID != target.ID {
+						w.t.Errorf("%s where the target %s is shown as %+v", verb, what, shown)
+					}
+				}
+			}
+		}
+		same(w.t, "members", members(), 0)
+		for _, tt := range []struct {
+			by     *models.Actor
+			target *vocab.Object
+			reason bridge.Reason
+			text   string
+		}{
+			{other, mine, bridge.NotAllowed, "Can't add to " + mine.ID + ": not author."},
+			{other, theirs.Ref(), bridge.NotAllowed, "Can't add to " + theirs.ID + ": not author."},
+			{far, &vocab.Object{ID: mine.ID + "-none"}, bridge.Missing, "No such 'collection' with id '" + mine.ID + "-none'"},
+			{other, noted.Ref(), bridge.Invalid, "Can't add to " + noted.ID + ": don't know how to add to type 'note'"},
+			{other, &vocab.Object{ID: far.Doc.ID + "/collections/featured"}, bridge.NotAllowed, "Can't add to " + far.Doc.ID + "/collections/featured: it is of " + far.Doc.ID + "."},
+			{other, &vocab.Object{ID: far.Doc.ID + "?of=featured#x"}, bridge.NotAllowed, "Can't add to " + far.Doc.ID + "?of=featured#x: it is of " + far.Doc.ID + "."},
+			{far, ann.Doc.Ref(), bridge.Invalid, "Can't add to " + ann.Doc.ID + ": don't know how to add to type 'person'"},
+		} {
+			_, err := w.arrive(tt.by, nil, change(vocab.VerbAdd, ann.Doc, tt.target))
+			w.isRefusal(err, tt.reason, tt.text)
+		}
+		w.receive(far, change(vocab.VerbAdd, ann.Doc, theirs.Ref()))
+		same(w.t, "members", members(), 1)
+	})
+}
+
 func TestJoinsFromElsewhere(t *testing.T) {
 	worlds(t, func(w *world) {
 		ann := w.person("ann")

@@ -142,7 +142,7 @@ func TestPinsOfSomebodyElsewhere(t *testing.T) {
 		same(w.t, "what is to be fetched", bridge.ToFetch(err), "https://far.example/unknown")
 		w.isRefusal(change(vocab.VerbAdd, &vocab.Object{ID: "https://near.example/1"}), bridge.NotAllowed, "Can't show https://near.example/1 first: not author.")
 		_, err = w.arrive(near, nil, &vocab.Activity{Verb: vocab.VerbAdd, Object: thing(1).Ref(), Target: featured.Ref()})
-		w.isRefusal(err, bridge.Missing, "No such 'collection' with id '"+featured.ID+"'")
+		w.isRefusal(err, bridge.NotAllowed, "Can't add to "+featured.ID+": it is of "+far.Doc.ID+".")
 		for range 2 {
 			if err := change(vocab.VerbRemove, thing(0).Ref()); err != nil {
 				w.t.Error(err)

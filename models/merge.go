@@ -21,6 +21,7 @@ func (tx *Tx) BeginMerge(ctx context.Context, loser, winner int64) error {
 		{`INSERT INTO presences (actor_id, network, iri, inbox, shared_inbox, verified)
 			SELECT CAST(? AS BIGINT), network, iri, inbox, shared_inbox, verified FROM presences WHERE actor_id = ? ON CONFLICT (actor_id, network) DO NOTHING`, []any{winner, loser}},
 		{"DELETE FROM presences WHERE actor_id = ?", []any{loser}},
+		{"UPDATE originals SET ref_id = ? WHERE ref_id = ?", []any{winner, loser}},
 		{`INSERT INTO handovers (target_id, actor_id, kind, created)
 			SELECT CAST(? AS BIGINT), actor_id, kind, created FROM handovers WHERE target_id = ? ON CONFLICT (target_id, actor_id, kind) DO NOTHING`, []any{winner, loser}},
 		{"DELETE FROM handovers WHERE target_id = ?", []any{loser}},
