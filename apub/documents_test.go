@@ -250,13 +250,28 @@ func TestLemmyCommunity(t *testing.T) {
 	}
 }
 
-// GNU social 2 refuses a post that has no cc, and Mastodon writes both always.
+// GNU social 2 refuses a post that has no cc, and Mastodon writes both always. What is
+// for everybody reaches the followers, and says so.
 func TestBothListsOfRecipients(t *testing.T) {
 	t.Parallel()
-	sent, _, _ := posted(t, note(nil), func(a *vocab.Activity) { a.To, a.CC = []*vocab.Object{everybody()}, nil })
-	for _, where := range []any{sent, sent["object"]} {
-		same(t, "to", dig(where, "to"), []any{"https://www.w3.org/ns/activitystreams#Public"})
-		same(t, "cc", dig(where, "cc"), []any{})
+	const asPublic = "https://www.w3.org/ns/activitystreams#Public"
+	followers := &vocab.Object{ID: here + "/api/user/ann/followers", Type: vocab.TypeCollection}
+	for _, tt := range []struct {
+		to, cc         []*vocab.Object
+		wantTo, wantCC []any
+	}{
+		{[]*vocab.Object{everybody()}, nil, []any{asPublic}, []any{annIRI + "/followers"}},
+		{[]*vocab.Object{everybody(), followers}, nil, []any{asPublic, annIRI + "/followers"}, []any{}},
+		{[]*vocab.Object{followers}, []*vocab.Object{everybody()}, []any{annIRI + "/followers"}, []any{asPublic}},
+		{nil, []*vocab.Object{everybody()}, []any{}, []any{asPublic, annIRI + "/followers"}},
+		{[]*vocab.Object{followers}, nil, []any{annIRI + "/followers"}, []any{}},
+		{[]*vocab.Object{person(ann)}, nil, []any{annIRI}, []any{}},
+	} {
+		sent, _, _ := posted(t, note(nil), func(a *vocab.Activity) { a.To, a.CC = tt.to, tt.cc })
+		for _, where := range []any{sent, sent["object"]} {
+			same(t, "to", dig(where, "to"), tt.wantTo)
+			same(t, "cc", dig(where, "cc"), tt.wantCC)
+		}
 	}
 }
 

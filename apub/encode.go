@@ -171,6 +171,13 @@ func (e *Encoder) audience(a *vocab.Activity, actor string) audience {
 		}
 	}
 	out.limited = !out.public
+	if nick := e.nickname(a.Actor); nick != "" && out.public {
+		// What is for everybody reaches the followers; Pleroma shows a post to those whom
+		// it names.
+		if followers := e.localPerson(nick).Followers; !seen[followers] {
+			out.cc = append(out.cc, followers)
+		}
+	}
 	return out
 }
 
