@@ -1,7 +1,6 @@
 package models
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"embed"
@@ -10,7 +9,6 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
-	"text/template"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -83,17 +81,41 @@ func init() {
 	}
 }
 
-// migrations makes a step of each file. The files are templates, since the two
-// databases have different words for a few things.
+// words are what the two databases call differently, as the files of the
+// migrations name it.
+var words = map[Dialect]*strings.Replacer{
+	SQLite:   strings.NewReplacer("{bytes}", "BLOB", " {without rowid}", " WITHOUT ROWID", "{counted}", "INTEGER", "{doc}", "doc"),
+	Postgres: strings.NewReplacer("{bytes}", "BYTEA", " {without rowid}", "", "{counted}", "BIGINT GENERATED ALWAYS AS IDENTITY", "{doc}", "CAST(doc AS json)"),
+}
+
+// statements returns what a file says to one of the databases. Besides different
+// words they have parts of their own, which begin with a line that tells whose
+// they are.
+func statements(file string, dialect Dialect) string {
+	var b strings.Builder
+	meant := true
+	for line := range strings.Lines(file) {
+		switch strings.TrimSpace(line) {
+		case "-- both":
+			meant = true
+		case "-- only SQLite":
+			meant = dialect == SQLite
+		case "-- only PostgreSQL":
+			meant = dialect == Postgres
+		default:
+			if meant {
+				b.WriteString(line)
+			}
+		}
+	}
+	return words[dialect].Replace(b.String())
+}
+
+// migrations makes a step of each file.
 func (db *DB) migrations() (*goose.Provider, error) {
-	words := struct {
-		Bytes, WithoutRowID, Doc string
-		SQLite                   bool
-	}{"BYTEA", "", "CAST(doc AS json)", db.dialect == SQLite}
 	dialect := goose.DialectPostgres
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if db.dialect == SQLite {
-		words.Bytes, words.WithoutRowID, words.Doc = "BLOB", " WITHOUT ROWID", "doc"
 		dialect = goose.DialectSQLite3
 	} else {
 		// Asks every second whether another process has ended, for five minutes.
@@ -106,17 +128,14 @@ func (db *DB) migrations() (*goose.Provider, error) {
 	var steps []*goose.Migration
 	for version, title := range migrationNames {
 		name := fmt.Sprintf("migrations/%04d_%s.sql", version, title)
-		t, err := template.ParseFS(migrationFiles, name)
+		file, err := migrationFiles.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}
-		var sqlText bytes.Buffer
-		if err := t.Execute(&sqlText, words); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", name, err)
-		}
+		text := statements(string(file), db.dialect)
 		steps = append(steps, goose.NewGoMigration(version, &goose.GoFunc{
 			RunTx: func(ctx context.Context, tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, sqlText.String())
+				_, err := tx.ExecContext(ctx, text)
 				return err
 			},
 		}, nil))

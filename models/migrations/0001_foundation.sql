@@ -187,7 +187,7 @@ CREATE TABLE stream_items (
 	activity_id BIGINT NOT NULL,
 	ordinal BIGINT NOT NULL,
 	PRIMARY KEY (owner_id, kind, class, position)
-){{.WithoutRowID}};
+) {without rowid};
 -- An activity stands in a stream once, however often it arrives; also finds where a page begins.
 CREATE UNIQUE INDEX stream_items_once ON stream_items (owner_id, kind, activity_id);
 
@@ -203,7 +203,7 @@ CREATE TABLE originals (
 	content_type TEXT NOT NULL,
 	received BIGINT NOT NULL,
 	superseded BOOLEAN NOT NULL DEFAULT FALSE,
-	bytes {{.Bytes}} NOT NULL
+	bytes {bytes} NOT NULL
 );
 -- The document that a thing was made from.
 CREATE INDEX originals_by_ref ON originals (ref_id);
@@ -272,7 +272,7 @@ CREATE UNIQUE INDEX access_tokens_once ON access_tokens (actor_id, client_id);
 -- a write that is repeated is refused, also after a crash. digest is over
 -- client, token, timestamp and nonce.
 CREATE TABLE nonces (
-	digest {{.Bytes}} PRIMARY KEY,
+	digest {bytes} PRIMARY KEY,
 	expires BIGINT NOT NULL
 );
 -- Finds those that are no longer needed.
@@ -281,7 +281,7 @@ CREATE INDEX nonces_by_age ON nonces (expires);
 -- Browsers that are logged in. id is a digest of the cookie, so that a copy of
 -- the table opens nothing.
 CREATE TABLE sessions (
-	id {{.Bytes}} PRIMARY KEY,
+	id {bytes} PRIMARY KEY,
 	actor_id BIGINT NOT NULL,
 	created BIGINT NOT NULL,
 	expires BIGINT NOT NULL

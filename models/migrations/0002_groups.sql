@@ -7,7 +7,7 @@ ALTER TABLE actors ADD COLUMN documents_count BIGINT NOT NULL DEFAULT 0;
 -- database cannot, has the name left out.
 ALTER TABLE actors ADD COLUMN names_folded TEXT NOT NULL DEFAULT '';
 UPDATE actors SET names_folded = nickname_folded WHERE doc LIKE '%u0000%';
-UPDATE actors SET names_folded = LOWER(COALESCE({{.Doc}} ->> 'displayName', '')) || '
+UPDATE actors SET names_folded = LOWER(COALESCE({doc} ->> 'displayName', '')) || '
 ' || nickname_folded WHERE names_folded = '' AND doc NOT LIKE '%u0000%';
 
 -- The inbox of a group is read by others than the group: what stands there and

@@ -21,7 +21,7 @@ CREATE UNIQUE INDEX delivery_failures_once ON delivery_failures (activity_id, in
 -- again. Triggers add to it, so that nothing that changes a thing can forget to,
 -- and what is read out of it is exactly what was committed.
 CREATE TABLE search_queue (
-	id {{if .SQLite}}INTEGER{{else}}BIGINT GENERATED ALWAYS AS IDENTITY{{end}} PRIMARY KEY,
+	id {counted} PRIMARY KEY,
 	object_id BIGINT NOT NULL
 );
 -- Locked by whoever takes from the queue, so that words that are out of date
@@ -29,7 +29,7 @@ CREATE TABLE search_queue (
 INSERT INTO sequences (name, last) VALUES ('search', 0);
 INSERT INTO search_queue (object_id) SELECT id FROM objects WHERE deleted = 0 ORDER BY id;
 
-{{if .SQLite}}
+-- only SQLite
 CREATE TRIGGER search_made AFTER INSERT ON objects BEGIN
 	INSERT INTO search_queue (object_id) VALUES (NEW.id);
 END;
@@ -41,7 +41,7 @@ END;
 -- are made here and parted by spaces, so the plainest tokenizer will do, and
 -- neither the text nor the places of the words in it are kept.
 CREATE VIRTUAL TABLE search_words USING fts5(words, content='', contentless_delete=1, detail=none, tokenize='ascii');
-{{else}}
+-- only PostgreSQL
 CREATE FUNCTION search_enqueue() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO search_queue (object_id) VALUES (NEW.id);
@@ -57,4 +57,4 @@ CREATE TABLE search_words (
 );
 -- Finds the things that have all of some words.
 CREATE INDEX search_words_by_word ON search_words USING GIN (words);
-{{end}}
+-- both

@@ -3,7 +3,7 @@
 -- change the account. actor_id is 0 where the program acts for nobody; expires
 -- is 0 where the token lasts until it is withdrawn.
 CREATE TABLE bearer_tokens (
-	digest {{.Bytes}} PRIMARY KEY,
+	digest {bytes} PRIMARY KEY,
 	client_id TEXT NOT NULL,
 	actor_id BIGINT NOT NULL,
 	scope SMALLINT NOT NULL,
@@ -20,14 +20,14 @@ CREATE INDEX bearer_tokens_by_age ON bearer_tokens (expires) WHERE expires <> 0;
 -- the code turns up again, somebody has stolen it, and the token is withdrawn.
 -- challenge is that of RFC 7636, empty where the program gave none.
 CREATE TABLE authorization_codes (
-	digest {{.Bytes}} PRIMARY KEY,
+	digest {bytes} PRIMARY KEY,
 	client_id TEXT NOT NULL,
 	actor_id BIGINT NOT NULL,
 	redirect_uri TEXT NOT NULL,
 	scope SMALLINT NOT NULL,
 	challenge TEXT NOT NULL,
 	created BIGINT NOT NULL,
-	token {{.Bytes}}
+	token {bytes}
 );
 -- Finds those that have gone stale.
 CREATE INDEX authorization_codes_by_age ON authorization_codes (created);
@@ -51,7 +51,7 @@ CREATE TABLE remote_requests (
 	token TEXT NOT NULL,
 	host TEXT NOT NULL,
 	secret TEXT NOT NULL,
-	browser {{.Bytes}} NOT NULL,
+	browser {bytes} NOT NULL,
 	return_to TEXT NOT NULL,
 	created BIGINT NOT NULL,
 	PRIMARY KEY (host, token)

@@ -29,7 +29,7 @@ CREATE INDEX mail_codes_by_age ON mail_codes (expires);
 -- is written and kept nowhere, neither here nor in the queue of jobs; so each
 -- attempt to send the mail makes another, and all of them are good.
 CREATE TABLE mail_code_copies (
-	digest {{.Bytes}} PRIMARY KEY,
+	digest {bytes} PRIMARY KEY,
 	code_id BIGINT NOT NULL
 );
 -- Ends all copies of a code with it.
@@ -38,5 +38,5 @@ CREATE INDEX mail_code_copies_by_code ON mail_code_copies (code_id);
 -- Keys that this server signs with, made when they are first needed.
 CREATE TABLE signing_keys (
 	name TEXT PRIMARY KEY,
-	secret {{.Bytes}} NOT NULL
+	secret {bytes} NOT NULL
 );

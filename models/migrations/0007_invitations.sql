@@ -1,7 +1,7 @@
 -- Invitations to make an account, where nobody else may. digest is that of the
 -- code that was handed out, so that a copy of the table invites nobody.
 CREATE TABLE invitations (
-	digest {{.Bytes}} PRIMARY KEY,
+	digest {bytes} PRIMARY KEY,
 	created BIGINT NOT NULL,
 	expires BIGINT NOT NULL
 );

@@ -18,7 +18,7 @@ CREATE TABLE votes (
 	choice SMALLINT NOT NULL,
 	created BIGINT NOT NULL,
 	PRIMARY KEY (question_id, voter_id, choice)
-){{.WithoutRowID}};
+) {without rowid};
 
 -- What allows somebody to quote a thing of ours, shown to other servers under an
 -- address of its own. object_id is what is quoted, quote the id of what quotes it,

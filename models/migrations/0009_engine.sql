@@ -17,7 +17,7 @@ CREATE TABLE arrivals (
 	verified TEXT NOT NULL,
 	content_type TEXT NOT NULL,
 	received BIGINT NOT NULL,
-	bytes {{.Bytes}} NOT NULL
+	bytes {bytes} NOT NULL
 );
 -- What a process has to work on: in the order of its coming, and what is due again.
 CREATE INDEX arrivals_by_process ON arrivals (process, next_attempt, id);
@@ -31,7 +31,7 @@ CREATE TABLE sent (
 	network TEXT NOT NULL,
 	inboxes TEXT NOT NULL,
 	PRIMARY KEY (activity_id, id)
-){{.WithoutRowID}};
+) {without rowid};
 
 -- Other servers that do not take deliveries at the moment; host has the port
 -- where there is one. failures counts the attempts in a row that failed since

@@ -3,8 +3,8 @@
 -- that of several processes that make them at the same time one wins.
 CREATE TABLE actor_keys (
 	actor_id BIGINT PRIMARY KEY,
-	rsa {{.Bytes}} NOT NULL,
-	ed25519 {{.Bytes}} NOT NULL,
+	rsa {bytes} NOT NULL,
+	ed25519 {bytes} NOT NULL,
 	created BIGINT NOT NULL
 );
 
@@ -14,7 +14,7 @@ CREATE TABLE actor_keys (
 CREATE TABLE remote_keys (
 	iri TEXT PRIMARY KEY,
 	actor_id BIGINT NOT NULL,
-	spki {{.Bytes}} NOT NULL,
+	spki {bytes} NOT NULL,
 	fetched BIGINT NOT NULL,
 	changed BIGINT NOT NULL DEFAULT 0
 );

@@ -8,7 +8,7 @@ CREATE TABLE hub_subscribers (
 	callback TEXT NOT NULL,
 	host TEXT NOT NULL,
 	owner_id BIGINT NOT NULL,
-	secret {{.Bytes}} NOT NULL,
+	secret {bytes} NOT NULL,
 	algorithm TEXT NOT NULL,
 	expires BIGINT NOT NULL,
 	place BIGINT NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE hub_publications (
 	activity_id BIGINT NOT NULL,
 	created BIGINT NOT NULL,
 	PRIMARY KEY (topic, position)
-){{.WithoutRowID}};
+) {without rowid};
 -- Publications that nobody waits for any more, to remove them.
 CREATE INDEX hub_publications_by_age ON hub_publications (created);
 
@@ -50,13 +50,13 @@ CREATE TABLE hub_requests (
 	id BIGINT NOT NULL,
 	host TEXT NOT NULL,
 	mode TEXT NOT NULL,
-	secret {{.Bytes}} NOT NULL,
+	secret {bytes} NOT NULL,
 	algorithm TEXT NOT NULL,
 	lease BIGINT NOT NULL,
 	verify_token TEXT NOT NULL,
 	created BIGINT NOT NULL,
 	PRIMARY KEY (topic, callback)
-){{.WithoutRowID}};
+) {without rowid};
 -- A request is found by the task that asks back.
 CREATE UNIQUE INDEX hub_requests_by_id ON hub_requests (id);
 -- How many requests of a host wait.

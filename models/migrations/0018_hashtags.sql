@@ -6,7 +6,7 @@ CREATE TABLE hashtags (
 	activity_id BIGINT NOT NULL,
 	object_id BIGINT NOT NULL,
 	PRIMARY KEY (tag, activity_id)
-){{.WithoutRowID}};
+) {without rowid};
 -- A thing that changes loses the hashtags that it had before.
 CREATE INDEX hashtags_by_object ON hashtags (object_id);
 
