@@ -197,7 +197,9 @@ func (p *program) greet(cfg *config.Config, h *house) {
 	fmt.Fprintf(p.out, "Manifold %s is at %s\n", version, cfg.URL)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if _, total, err := h.db.Accounts(ctx, models.Page{Count: 1}); err == nil && total == 0 {
+	// One is looked for, not counted: on SQLite, all accounts of a large server would
+	// stay in memory for it.
+	if one, err := h.db.AllAccounts(ctx, models.Page{Count: 1}); err == nil && len(one) == 0 {
 		fmt.Fprintf(p.out, "Nobody has an account yet. Make the first one in another window:\n\n    manifold user add NICK --admin\n\n")
 	}
 	h.log.Info("serving", "url", cfg.URL.String(), "listen", cfg.Listen, "database", cfg.Database, "networks", cfg.Networks.String(), "version", version)
