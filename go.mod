@@ -14,7 +14,6 @@ require (
 	github.com/hashicorp/golang-lru/v2 v2.0.7
 	github.com/jackc/pgx/v5 v5.11.0
 	github.com/klauspost/compress v1.20.3
-	github.com/maypok86/otter/v2 v2.4.0
 	github.com/microcosm-cc/bluemonday v1.0.27
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/prometheus/client_golang v1.25.0
@@ -34,9 +33,11 @@ require (
 	golang.org/x/sync v0.24.0
 	golang.org/x/term v0.47.0
 	golang.org/x/text v0.43.0
-	gorm.io/driver/postgres v1.6.3
+	gorm.io/driver/postgres v1.6.1
 	gorm.io/driver/sqlite v1.6.0
-	gorm.io/gorm v1.31.2
+	// Later versions look methods up by a name that is only known at run time, for which
+	// the linker keeps all methods of everything, 8 MB (https://github.com/go-gorm/gorm/issues/7622).
+	gorm.io/gorm v1.30.1
 	modernc.org/sqlite v1.62.0
 )
 

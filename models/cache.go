@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/maypok86/otter/v2"
-
+	"manifold/internal/recent"
 	"manifold/models/vocab"
 )
 
@@ -16,7 +15,7 @@ import (
 // from the database first, so nothing in it can be stale, whichever process
 // changed the row; what is no longer asked for falls out.
 type cache struct {
-	docs *otter.Cache[docKey, docValue]
+	docs *recent.Cache[docKey, docValue]
 }
 
 type docKey struct{ id, version int64 }
@@ -26,23 +25,16 @@ type docValue struct {
 	object   *vocab.Object
 	activity *vocab.Activity
 	audience []Addressee
-	size     uint32
+	size     int64
 }
 
-func newCache(bytes int64) (*cache, error) {
-	docs, err := otter.New(&otter.Options[docKey, docValue]{
-		MaximumWeight: uint64(bytes),
-		Weigher:       func(_ docKey, v docValue) uint32 { return v.size },
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &cache{docs: docs}, nil
+func newCache(bytes int64) *cache {
+	return &cache{docs: recent.New(bytes, func(_ docKey, v docValue) int64 { return v.size })}
 }
 
 // weight estimates the memory of a decoded document from the length of its
 // JSON; the structs and maps cost about as much again as the text.
-func weight(length int) uint32 { return uint32(256 + 2*length) }
+func weight(length int) int64 { return int64(256 + 2*length) }
 
 // remember keeps a document, unless it was read inside a transaction, whose
 // versions may never come to be.
@@ -60,7 +52,7 @@ func (tx *Tx) rememberLater(id, version int64, v docValue) {
 }
 
 func (c *conn) remembered(id, version int64) (docValue, bool) {
-	return c.db.cache.docs.GetIfPresent(docKey{id, version})
+	return c.db.cache.docs.Get(docKey{id, version})
 }
 
 // documented is a row whose document is read apart from it.

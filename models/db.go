@@ -84,9 +84,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	db.conn.db = db
-	if db.cache, err = newCache(o.CacheBytes); err != nil {
-		return nil, errors.Join(fmt.Errorf("making the document cache: %w", err), db.Close())
-	}
+	db.cache = newCache(o.CacheBytes)
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connecting to the %s database: %w", db.dialect, err), db.Close())
 	}

@@ -101,7 +101,7 @@ func MigrateTo(ctx context.Context, db *DB, version int64) error {
 }
 
 // Forget empties the cache of documents.
-func Forget(db *DB) { db.cache.docs.InvalidateAll() }
+func Forget(db *DB) { db.cache.docs.Clear() }
 
 // OnCommit has f called when SQLite commits on the connection that a
 // [database/sql.Conn] hands out.

@@ -13,13 +13,14 @@ type Stats struct {
 	Waited      int64
 	// Cached are the documents in the cache, CacheBytes their estimated size.
 	Cached     int
-	CacheBytes uint64
+	CacheBytes int64
 }
 
 // Stats returns the present figures.
 func (db *DB) Stats() Stats {
 	s := db.write.Stats()
-	out := Stats{Connections: s.OpenConnections, Waited: s.WaitCount, Cached: db.cache.docs.EstimatedSize(), CacheBytes: db.cache.docs.WeightedSize()}
+	out := Stats{Connections: s.OpenConnections, Waited: s.WaitCount}
+	out.Cached, out.CacheBytes = db.cache.docs.Size()
 	if db.read != db.write {
 		s = db.read.Stats()
 		out.Connections += s.OpenConnections

@@ -128,12 +128,7 @@ func New(o Options) (*API, error) {
 		a.remoteAddress = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	a.identified, a.followPage = o.Identified, o.FollowPage
-	if a.fragments, err = newFragments(); err != nil {
-		return nil, err
-	}
-	if a.proxies, err = newProxies(o); err != nil {
-		return nil, err
-	}
+	a.fragments, a.proxies = newFragments(), newProxies(o)
 	a.live = !o.NoRealtime
 	a.realtime = newRealtime(a)
 	a.sockJS = newSockJS(a.realtime)

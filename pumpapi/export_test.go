@@ -23,17 +23,14 @@ func EncodeObject(o *vocab.Object) []byte {
 }
 
 var (
-	encoded     = sync.OnceValues(newFragments)
+	encoded     = sync.OnceValue(newFragments)
 	activityIDs atomic.Int64
 )
 
 // EncodeActivity writes an activity of which nothing but its document is known,
 // as its actor sees it.
 func EncodeActivity(base *url.URL, a *vocab.Activity) ([]byte, error) {
-	kept, err := encoded()
-	if err != nil {
-		return nil, err
-	}
+	kept := encoded()
 	w := new(writer)
 	v := &view{names: bridge.NewNames(base), fragments: kept}
 	v.activity(w, &models.Activity{ID: activityIDs.Add(1), Doc: a, Deleted: a.Deleted})

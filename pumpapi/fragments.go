@@ -1,10 +1,6 @@
 package pumpapi
 
-import (
-	"fmt"
-
-	"github.com/maypok86/otter/v2"
-)
+import "manifold/internal/recent"
 
 // fragmentBytes bounds the memory of the fragments, beside the cache of
 // documents.
@@ -15,7 +11,7 @@ const fragmentBytes = 16 << 20
 // once and not for each of its readers. Like the cache of documents, it is asked
 // with a version that was read from the database, and so is never stale.
 type fragments struct {
-	cache *otter.Cache[fragmentKey, []byte]
+	cache *recent.Cache[fragmentKey, []byte]
 }
 
 // fragmentKey is a row, a version of it, and whether what lies elsewhere is shown
@@ -25,15 +21,8 @@ type fragmentKey struct {
 	proxied     bool
 }
 
-func newFragments() (*fragments, error) {
-	cache, err := otter.New(&otter.Options[fragmentKey, []byte]{
-		MaximumWeight: fragmentBytes,
-		Weigher:       func(_ fragmentKey, b []byte) uint32 { return uint32(64 + len(b)) },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("making the cache of fragments: %w", err)
-	}
-	return &fragments{cache}, nil
+func newFragments() *fragments {
+	return &fragments{recent.New(fragmentBytes, func(_ fragmentKey, b []byte) int64 { return int64(64 + len(b)) })}
 }
 
 // write writes the members that write makes of a row, which must be one at
@@ -41,7 +30,7 @@ func newFragments() (*fragments, error) {
 func (f *fragments) write(w *writer, id, version int64, write func()) {
 	w.separate()
 	key := fragmentKey{id, version, w.proxies != nil}
-	if kept, ok := f.cache.GetIfPresent(key); ok {
+	if kept, ok := f.cache.Get(key); ok {
 		w.b = append(w.b, kept...)
 		return
 	}

@@ -14,12 +14,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 
 	"manifold/bridge"
 	"manifold/internal/media"
 	"manifold/internal/outbound"
+	"manifold/internal/recent"
 	"manifold/models"
 )
 
@@ -51,13 +51,13 @@ type proxies struct {
 	// direct are the hosts that are not proxied, with or without a port.
 	direct map[string]bool
 	// tokens are those of addresses that were shown lately. They never change.
-	tokens *otter.Cache[string, string]
+	tokens *recent.Cache[string, string]
 }
 
 // newProxies returns nil where there is nothing to fetch with.
-func newProxies(o Options) (*proxies, error) {
+func newProxies(o Options) *proxies {
 	if o.Outbound == nil {
-		return nil, nil
+		return nil
 	}
 	names := o.Bridge.Names()
 	p := &proxies{
@@ -67,12 +67,8 @@ func newProxies(o Options) (*proxies, error) {
 	for _, host := range o.ProxyWhitelist {
 		p.direct[strings.ToLower(host)] = true
 	}
-	var err error
-	p.tokens, err = otter.New(&otter.Options[string, string]{
-		MaximumWeight: proxyTokenBytes,
-		Weigher:       func(address, token string) uint32 { return uint32(96 + len(address) + len(token)) },
-	})
-	return p, err
+	p.tokens = recent.New(proxyTokenBytes, func(address, token string) int64 { return int64(96 + len(address) + len(token)) })
+	return p
 }
 
 // elsewhere reports whether what lies at an address, which is none below ours,
@@ -118,7 +114,7 @@ func (p *proxying) address(of string) string {
 	}
 	token, ok := p.found[of]
 	if !ok {
-		token, ok = p.tokens.GetIfPresent(of)
+		token, ok = p.tokens.Get(of)
 	}
 	switch {
 	case ok:
