@@ -196,7 +196,12 @@ func (s *session) starts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.add(result{What: "memory, idle", Value: idle, Unit: "MB", Goal: 40, Below: true})
+	file, err := s.program.memory("RssFile")
+	if err != nil {
+		return err
+	}
+	s.add(result{What: "memory, idle", Value: idle, Unit: "MB", Goal: 40, Below: true,
+		Note: fmt.Sprintf("%s of it pages of the program's file", number(file))})
 	return nil
 }
 
