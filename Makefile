@@ -14,8 +14,12 @@ RACE_PACKAGES := gcc libc6-dev
 # The desktop clients of pump.io, and a screen that nobody sees to run them on.
 DESKTOP_PACKAGES := pumpa dianara choqok libqca-qt5-2-plugins xvfb xdotool openbox dbus at-spi2-core gir1.2-atspi-2.0 python3-gi iproute2 gcc libc6-dev
 
-STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+# go run asks a proxy about a tool even if it has all of it, so the cache is the first
+# proxy. The generator is of the version of the library that the program is built with.
+TOOL        = env "GOPROXY=file://$$(go env GOMODCACHE)/cache/download,$$(go env GOPROXY)" go run
+TEMPL       = $(TOOL) github.com/a-h/templ/cmd/templ@$$(go list -m -f '{{.Version}}' github.com/a-h/templ)
+STATICCHECK = $(TOOL) honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = $(TOOL) golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 TEST_TIMEOUT ?= 15m
 FUZZTIME     ?= 5s
@@ -34,6 +38,10 @@ run: build ## run the server here, on SQLite, with nothing to configure
 build: ## build bin/manifold, one static binary
 	go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $(SERVER) ./cmd/manifold
 
+.PHONY: generate
+generate: ## make Go of the pages (*.templ), after each change to them
+	$(TEMPL) generate -log-level warn
+
 .PHONY: test
 test: packages peers $(SCRATCHPG) ## run all tests, on SQLite and on a scratch PostgreSQL
 	$(SCRATCHPG) go test -count=1 -timeout $(TEST_TIMEOUT) ./...
@@ -51,8 +59,9 @@ race: packages $(SCRATCHPG) ## run the tests of the store, the bridge and pump.i
 	CGO_ENABLED=1 $(SCRATCHPG) go test -race -count=1 -timeout $(TEST_TIMEOUT) ./models/... ./bridge/... ./pumpapi/...
 
 .PHONY: check
-check: ## gofmt, vet, staticcheck, govulncheck, the rules of the house
+check: ## gofmt, the pages, vet, staticcheck, govulncheck, the rules of the house
 	@unformatted=$$(gofmt -l .) && [ -z "$$unformatted" ] || { echo "gofmt -w is needed on:" $$unformatted; exit 1; }
+	@$(TEMPL) generate -check -keep-orphaned-files -log-level error || { echo "make generate is needed: a *_templ.go is not what its *.templ makes"; exit 1; }
 	go vet -tags desktop ./...
 	$(STATICCHECK) -tags desktop ./...
 	go test -count=1 ./internal/house
@@ -76,6 +85,7 @@ peers: ## fetch Fedify, the server that the tests federate with, into the cache
 
 .PHONY: tools
 tools: ## fetch and build what make check runs, to have it without a network
+	$(TEMPL) version
 	$(STATICCHECK) -version
 	$(GOVULNCHECK) -version
 

@@ -15,7 +15,7 @@
 //     What is not public is answered as what does not exist.
 //  3. A client that would rather have JSON is redirected to the API.
 //  4. Everything that the page shows is read by a fixed number of queries
-//     (load.go) and turned into what the templates print (view.go). HTML from
+//     (load.go), turned into views (view.go) and printed (*.templ). HTML from
 //     people is cleaned once more on its way (markup.go).
 //
 // The pages are plain HTML and one stylesheet, without scripts, cookies and

@@ -122,3 +122,16 @@ func (r *Reads) Replies(ctx context.Context, parent int64, viewer models.Viewer,
 func (r *Reads) Actors(ctx context.Context, ids ...int64) (map[int64]*models.Actor, error) {
 	return counted(r, func() (map[int64]*models.Actor, error) { return r.store.Actors(ctx, ids...) })
 }
+
+// PageAt is a page whose addresses are all the same, and were not looked at on their
+// way there.
+func PageAt(address string) (string, error) {
+	who := &person{Name: "ann", Address: "ann@example.org", URL: address, Avatar: address}
+	t := &thing{
+		Kind: "note", Level: 3, URL: address, Author: who, ReplyTo: &reference{"a note", address},
+		Pictures: []picture{{URL: address, Full: address}}, Files: []reference{{"a file", address}},
+	}
+	v := &profile{Person: who, FromElsewhere: address, First: address, Entries: []*entry{{URL: address, Actor: who, Thing: t}, {URL: address, Actor: who, Thing: t, Shared: true}}}
+	b, err := (&Pages{site: "Site", owner: "bob", ownerURL: address}).print(page{Title: "ann", Canonical: address, Feed: address, JSON: address, Next: address}, profilePage(v, address))
+	return string(b), err
+}

@@ -83,7 +83,7 @@ func (p *Pages) getGroup(w http.ResponseWriter, r *http.Request) error {
 	if s.actors[g.ID] == nil {
 		return fmt.Errorf("the group %s is gone", g.Doc.ID)
 	}
-	view := &profile{Person: s.person(g.ID), Summary: content(g.Doc.Summary), Place: place(g.Doc), Members: g.Counts.Members}
+	view := &profile{Group: true, Person: s.person(g.ID), Summary: content(g.Doc.Summary), Place: place(g.Doc), Members: g.Counts.Members}
 	view.Person.URL = address
 	if name := g.Doc.PreferredUsername; name != "" {
 		view.Person.Address = name + "@" + p.names.Host
@@ -99,9 +99,9 @@ func (p *Pages) getGroup(w http.ResponseWriter, r *http.Request) error {
 		view.First, title = address, "Older posts in "+title
 	}
 	description := firstOf(plainText(string(view.Summary), 300), "What is posted in the group "+view.Person.Name+".")
-	return p.show(w, r, "group.html", page{
-		Title: title, Description: description, Canonical: address, JSON: g.Doc.ID, Feed: p.feed(g.Doc.ID + "/feed.atom"), Next: next, View: view,
-	})
+	return p.show(w, r, page{
+		Title: title, Description: description, Canonical: address, JSON: g.Doc.ID, Feed: p.feed(g.Doc.ID + "/feed.atom"), Next: next,
+	}, profilePage(view, next))
 }
 
 // shownOf returns the activities of a page, and the address of the page after it where

@@ -90,6 +90,42 @@ func TestHostileStore(t *testing.T) {
 	}
 }
 
+// Pages are given no such addresses; should one be forgotten, it does not get into
+// them.
+func TestHostileAddresses(t *testing.T) {
+	const addresses = 26 // that PageAt has
+	for address, want := range map[string]bool{
+		"https://x.example/?a=1&b=\"2\"'<3>": true, "mailto:ann@x.example": true, "/ann": true,
+		"javascript:alert(1)": false, "JaVaScRiPt:alert(1)": false, " javascript:alert(1)": false, "\x01javascript:alert(1)": false,
+		"java\nscript:alert(1)": false, "java\tscript:alert(1)": false, "vbscript:x": false, "data:text/html,<script>alert(1)</script>": false,
+		"blob:https://x.example/1": false, "file:///etc/passwd": false,
+	} {
+		t.Run(address, func(t *testing.T) {
+			body, err := web.PageAt(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, err := html.Parse(strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := 0
+			for n := range doc.Descendants() {
+				for _, a := range n.Attr {
+					if a.Key != "href" && a.Key != "src" || a.Val == "/" || strings.HasSuffix(a.Val, ".css") || strings.HasSuffix(a.Val, ".svg") {
+						continue
+					}
+					found++
+					if want && a.Val != address || !want && !strings.HasPrefix(a.Val, "about:invalid#") {
+						t.Errorf("%s has %s=%q", n.Data, a.Key, a.Val)
+					}
+				}
+			}
+			same(t, "addresses found", found, addresses)
+		})
+	}
+}
+
 func TestContent(t *testing.T) {
 	tests := []struct{ name, in, want string }{
 		{"text", `a < b & "c"`, `a &lt; b &amp; &#34;c&#34;`},

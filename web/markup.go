@@ -1,7 +1,6 @@
 package web
 
 import (
-	"html/template"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +10,10 @@ import (
 
 	"manifold/bridge"
 )
+
+// markup is HTML that stands in a page as it is: it was made here, or came through
+// [content].
+type markup string
 
 // content makes HTML from people fit to stand in a page. It is sanitised again,
 // for what is in the store may be older than the rules of today, and then
@@ -23,14 +26,14 @@ import (
 //   - headings come below those of the page;
 //   - classes that microformats are made of go, or the text could claim another
 //     author or address for the entry around it.
-func content(s string) template.HTML {
+func content(s string) markup {
 	if s == "" {
 		return ""
 	}
 	nodes, err := html.ParseFragment(strings.NewReader(bridge.Sanitize(s)), &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div})
 	if err != nil {
 		// Nested too deep for the parser, and not meant to be read.
-		return template.HTML(template.HTMLEscapeString(plainText(s, maxPlain)))
+		return markup(html.EscapeString(plainText(s, maxPlain)))
 	}
 	body := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
 	for _, n := range nodes {
@@ -44,10 +47,10 @@ func content(s string) template.HTML {
 	var b strings.Builder
 	for n := range body.ChildNodes() {
 		if err := html.Render(&b, n); err != nil {
-			return template.HTML(template.HTMLEscapeString(plainText(s, maxPlain)))
+			return markup(html.EscapeString(plainText(s, maxPlain)))
 		}
 	}
-	return template.HTML(b.String())
+	return markup(b.String())
 }
 
 // settle changes one element as [content] says.

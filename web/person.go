@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 
@@ -16,7 +15,8 @@ const pageSize = 20
 // profile is what the page of a person or a group shows.
 type profile struct {
 	Person               *person
-	Summary              template.HTML
+	Group                bool
+	Summary              markup
 	Place                string
 	Followers, Following int64
 	Members              int64
@@ -26,6 +26,22 @@ type profile struct {
 	Entries       []*entry
 	// First is the address of the newest posts, where the page shows older ones.
 	First string
+}
+
+// at says what the place is to them.
+func (v *profile) at() string {
+	if v.Group {
+		return "At"
+	}
+	return "Lives in"
+}
+
+// join is what visitors can do.
+func (v *profile) join() string {
+	if v.Group {
+		return "Join"
+	}
+	return "Follow"
 }
 
 // account returns whose page is asked for.
@@ -119,10 +135,10 @@ func (p *Pages) getPerson(w http.ResponseWriter, r *http.Request) error {
 	if before != "" {
 		view.First, title = address, "Older posts by "+title
 	}
-	return p.show(w, r, "person.html", page{
+	return p.show(w, r, page{
 		Title: title, Description: describeProfile(view), Canonical: address, JSON: p.names.Profile(nick), Feed: p.feed(p.names.Actor(nick) + "/feed.atom"),
-		Next: next, View: view,
-	})
+		Next: next,
+	}, profilePage(view, next))
 }
 
 // feed is the address of an Atom feed, "" where there are none. It stands before

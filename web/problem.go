@@ -58,7 +58,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error, forms ..
 		p.failJSON(w, refusal)
 		return
 	case form == htmlForm:
-		body, err := p.print("problem.html", page{Title: refusal.title, View: refusal.text})
+		body, err := p.print(page{Title: refusal.title}, problemPage(p.root, refusal.title, refusal.text))
 		if err == nil {
 			h.Set("Content-Type", "text/html; charset=utf-8")
 			w.WriteHeader(refusal.status)

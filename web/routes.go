@@ -138,14 +138,11 @@ func (p *Pages) getFavicon(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// home is what the page of the site shows.
-type home struct{ Host string }
-
 func (p *Pages) getHome(w http.ResponseWriter, r *http.Request) error {
-	return p.show(w, r, "home.html", page{
-		Canonical: p.names.Base + "/", Feed: p.feed(p.names.Base + "/public.atom"), View: home{p.names.Host},
+	return p.show(w, r, page{
+		Canonical: p.names.Base + "/", Feed: p.feed(p.names.Base + "/public.atom"),
 		Description: p.site + " is a home for people who share words and pictures with friends and family.",
-	})
+	}, homePage(p.site, p.names.Host))
 }
 
 // pathValue is a variable of the path, decoded.

@@ -75,7 +75,7 @@ func (p *Pages) getThing(w http.ResponseWriter, r *http.Request) error {
 	if view.Thing.Title != "" {
 		title += " by " + view.Thing.by()
 	}
-	return p.show(w, r, "thing.html", page{Title: title, Description: view.Thing.about(), Canonical: address, JSON: id, View: view})
+	return p.show(w, r, page{Title: title, Description: view.Thing.about(), Canonical: address, JSON: id}, conversationPage(view))
 }
 
 // getActivity shows one thing that somebody did.
@@ -121,5 +121,5 @@ func (p *Pages) getActivity(w http.ResponseWriter, r *http.Request) error {
 	if o := s.objects[a.Object.ID]; o != nil && isPost(a) && !o.Deleted.IsZero() {
 		return errGone(kindOf(o.Type))
 	}
-	return p.show(w, r, "activity.html", page{Title: view.Heading(), Description: view.about(), Canonical: address, JSON: id, View: view})
+	return p.show(w, r, page{Title: view.Heading(), Description: view.about(), Canonical: address, JSON: id}, activityPage(view))
 }

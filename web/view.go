@@ -2,7 +2,7 @@ package web
 
 import (
 	"encoding/json"
-	"html/template"
+	"html"
 	"net/url"
 	"time"
 
@@ -35,7 +35,7 @@ type thing struct {
 	Notice string
 	// Warning stands before what the author wants not to be seen unasked.
 	Warning string
-	Content template.HTML
+	Content markup
 	// Cut says that Content is only the beginning, without markup.
 	Cut                    bool
 	Pictures               []picture
@@ -61,7 +61,7 @@ type entry struct {
 	Actor     *person
 	Shared    bool
 	Thing     *thing
-	Sentence  template.HTML
+	Sentence  markup
 }
 
 // person returns nil for those whom nobody vouches for.
@@ -105,7 +105,7 @@ func (s *scene) entry(a *models.Activity, level int) *entry {
 		e.Thing = s.thing(o, level)
 	case o != nil && !o.Deleted.IsZero():
 		// The stored sentence names what it is about.
-		e.Sentence = template.HTML("Something about a " + kindOf(o.Type) + " that was deleted.")
+		e.Sentence = markup("Something about a " + kindOf(o.Type) + " that was deleted.")
 	default:
 		e.Sentence = content(a.Doc.Content)
 	}
@@ -203,7 +203,7 @@ func (s *scene) fill(t *thing, o *models.Object) {
 		longest, beginning = longestAlone, maxPlain
 	}
 	if t.Cut = len(body) > longest; t.Cut {
-		t.Content = template.HTML(template.HTMLEscapeString(plainText(body, beginning)))
+		t.Content = markup(html.EscapeString(plainText(body, beginning)))
 	} else {
 		t.Content = content(body)
 	}

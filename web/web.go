@@ -2,9 +2,9 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -12,12 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/cespare/xxhash/v2"
 
 	"manifold/bridge"
 )
 
-//go:embed templates static
+//go:embed static
 var files embed.FS
 
 // Options for [New].
@@ -47,11 +48,10 @@ type Pages struct {
 	// owner runs the server, see [Options].
 	owner, ownerURL string
 	// root is the path of the public address, "" where it has none.
-	root      string
-	log       *slog.Logger
-	feeds     bool
-	visitors  bool
-	templates *template.Template
+	root     string
+	log      *slog.Logger
+	feeds    bool
+	visitors bool
 	// policy is the Content-Security-Policy of every answer.
 	policy string
 }
@@ -61,13 +61,9 @@ func New(o Options) (*Pages, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	t, err := template.New("").Funcs(printing).ParseFS(files, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("reading the templates of the pages: %w", err)
-	}
 	p := &Pages{
 		store: o.Bridge.DB(), names: o.Bridge.Names(), site: o.Bridge.SiteName(), software: strings.TrimSpace("Manifold " + o.Version),
-		log: o.Log, feeds: o.Feeds, visitors: o.Visitors, templates: t,
+		log: o.Log, feeds: o.Feeds, visitors: o.Visitors,
 	}
 	p.owner, p.ownerURL = firstOf(o.Owner, o.OwnerURL), o.OwnerURL
 	base, err := url.Parse(p.names.Base)
@@ -85,8 +81,7 @@ func New(o Options) (*Pages, error) {
 	return p, nil
 }
 
-// page is what the templates print. Those of a page of its own find its
-// particulars in View.
+// page is what stands around the body of a page.
 type page struct {
 	Site, Software, Owner, OwnerURL string
 	// Root is what the paths of links on this server begin with.
@@ -96,7 +91,14 @@ type page struct {
 	// Canonical is the address of the page, JSON that of the same for programs,
 	// Feed that of the same as Atom, Next that of the page that continues it.
 	Canonical, JSON, Feed, Next string
-	View                        any
+}
+
+// fullTitle is what a browser calls a page.
+func (p *page) fullTitle() string {
+	if p.Title == "" {
+		return p.Site
+	}
+	return p.Title + " · " + p.Site
 }
 
 // What shared caches and browsers may do with an answer. A page may be a minute
@@ -108,20 +110,22 @@ const (
 )
 
 // show sends a page.
-func (p *Pages) show(w http.ResponseWriter, r *http.Request, name string, v page) error {
-	body, err := p.print(name, v)
+func (p *Pages) show(w http.ResponseWriter, r *http.Request, v page, body templ.Component) error {
+	text, err := p.print(v, body)
 	if err != nil {
 		return err
 	}
-	send(w, r, "text/html; charset=utf-8", cachePage, body)
+	send(w, r, "text/html; charset=utf-8", cachePage, text)
 	return nil
 }
 
-func (p *Pages) print(name string, v page) ([]byte, error) {
+// print makes a page as a whole, so that what cannot be printed is not begun. It
+// waits for nothing, and so has no context that could end it.
+func (p *Pages) print(v page, body templ.Component) ([]byte, error) {
 	v.Site, v.Software, v.Owner, v.OwnerURL, v.Root = p.site, p.software, p.owner, p.ownerURL, p.root
 	v.Title, v.Description = excerpt(v.Title, 100), excerpt(v.Description, 300)
 	var b bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&b, name, v); err != nil {
+	if err := layout(v, body).Render(context.Background(), &b); err != nil {
 		return nil, fmt.Errorf("printing a page: %w", err)
 	}
 	return b.Bytes(), nil
@@ -136,14 +140,15 @@ func send(w http.ResponseWriter, r *http.Request, contentType, cache string, bod
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// printing are the functions of the templates.
-var printing = template.FuncMap{
-	"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"when":  func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
-	"count": func(n int64, one, many string) string {
-		if n == 1 {
-			return "1 " + one
-		}
-		return strconv.FormatInt(n, 10) + " " + many
-	},
+// stamp is a time for programs.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// when is a time for people.
+func when(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.FormatInt(n, 10) + " " + many
 }
