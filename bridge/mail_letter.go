@@ -2,7 +2,7 @@ package bridge
 
 import (
 	"bytes"
-	"html/template"
+	"context"
 	"strings"
 
 	"manifold/internal/mail"
@@ -20,26 +20,11 @@ type letter struct {
 	Unsubscribe string
 }
 
-var letterPage = template.Must(template.New("letter").Parse(`<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{{.Subject}}</title></head>
-<body>
-{{range .Before}}<p>{{.}}</p>
-{{end}}{{with .Quote}}<blockquote>
-{{range .}}<p>{{.}}</p>
-{{end}}</blockquote>
-{{end}}{{with .Link}}<p><a href="{{.}}">{{$.LinkText}}</a></p>
-{{end}}{{range .After}}<p>{{.}}</p>
-{{end}}{{with .Unsubscribe}}<p><small><a href="{{.}}">Send me no more such mail</a></small></p>
-{{end}}</body>
-</html>
-`))
-
 // message writes the letter to somebody.
 func (l *letter) message(to string) (mail.Message, error) {
 	m := mail.Message{To: to, Subject: l.Subject, Text: l.text(), Unsubscribe: l.Unsubscribe}
 	var page bytes.Buffer
-	if err := letterPage.Execute(&page, l); err != nil {
+	if err := letterPage(l).Render(context.Background(), &page); err != nil {
 		return m, err
 	}
 	m.HTML = page.String()

@@ -40,7 +40,7 @@ var notices = map[string]string{
 func (p *pages) showAccount(w http.ResponseWriter, r *http.Request, status int, g *guest, v page) error {
 	v.Title, v.Nickname, v.Form = "Your account", g.name, p.form(w, r)
 	if g.account == nil {
-		return p.show(w, status, "elsewhere.html", v, "")
+		return p.show(w, status, elsewherePage, v, "")
 	}
 	if v.Address == "" {
 		v.Address = g.account.Email
@@ -53,7 +53,7 @@ func (p *pages) showAccount(w http.ResponseWriter, r *http.Request, status int, 
 		v.Programs = append(v.Programs, programLine{ClientID: grant.Client.ClientID, Name: programName(&grant.Client),
 			Since: grant.Since.UTC().Format("2 January 2006"), May: mayDo(grant.Scope)})
 	}
-	return p.show(w, status, "account.html", v, "")
+	return p.show(w, status, accountPage, v, "")
 }
 
 // mayDo says what a scope lets a program do.
@@ -174,6 +174,6 @@ func (p *pages) deleteAccount(w http.ResponseWriter, r *http.Request, account *m
 		return "", err
 	}
 	http.SetCookie(w, p.cookie(sessionCookie, "", 0))
-	return "", p.show(w, http.StatusOK, "problem.html", page{Title: "Your account is gone",
+	return "", p.show(w, http.StatusOK, problemPage, page{Title: "Your account is gone",
 		Problem: "Everything that you posted here was deleted, and nobody will ever get your name. You can close this page."}, "")
 }

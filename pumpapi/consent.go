@@ -159,7 +159,7 @@ func (p *pages) getAuthz(w http.ResponseWriter, r *http.Request, _ *caller) erro
 }
 
 func (p *pages) showConsent(w http.ResponseWriter, r *http.Request, status int, c *consentRequest, account *models.Account, problem string) error {
-	return p.show(w, status, "consent.html", page{Title: "Allow " + programName(c.client) + "?", Problem: problem, Form: p.form(w, r),
+	return p.show(w, status, consentPage, page{Title: "Allow " + programName(c.client) + "?", Problem: problem, Form: p.form(w, r),
 		Program: programName(c.client), Nickname: account.Nickname, Hidden: c.hidden(), May: mayDo(c.scope)}, c.redirectURI)
 }
 
@@ -231,7 +231,7 @@ func (p *pages) getAuthc(w http.ResponseWriter, r *http.Request, _ *caller) erro
 }
 
 func (p *pages) showConsentLogin(w http.ResponseWriter, r *http.Request, status int, c *consentRequest, problem string) error {
-	return p.show(w, status, "login.html", page{Title: "Log in", Problem: problem, Form: p.form(w, r), Program: programName(c.client),
+	return p.show(w, status, loginPage, page{Title: "Log in", Problem: problem, Form: p.form(w, r), Program: programName(c.client),
 		Nickname: r.PostForm.Get("nickname"), CanRecover: p.canRecover(), Action: "/oauth2/authc", Hidden: c.hidden()}, c.redirectURI)
 }
 

@@ -84,10 +84,10 @@ func (p *pages) getSubscription(w http.ResponseWriter, r *http.Request, _ *calle
 	shown := page{Title: "Follow somebody elsewhere", Nickname: g.name, Address: profile, Form: p.form(w, r)}
 	switch {
 	case profile == "":
-		return p.show(w, http.StatusOK, "follow.html", shown, "")
+		return p.show(w, http.StatusOK, lookPage, shown, "")
 	case whom(profile) == "":
 		shown.Problem = "An address looks like ann@example.org, or like https://example.org/ann."
-		return p.show(w, http.StatusBadRequest, "follow.html", shown, "")
+		return p.show(w, http.StatusBadRequest, lookPage, shown, "")
 	}
 	return p.showInteraction(w, r, g, profile)
 }
@@ -100,7 +100,7 @@ func (p *pages) showInteraction(w http.ResponseWriter, r *http.Request, g *guest
 	}
 	if problem != "" {
 		shown.Problem = problem
-		return p.show(w, status, "follow.html", shown, "")
+		return p.show(w, status, lookPage, shown, "")
 	}
 	shown.Who = p.shownProfile(actor)
 	if shown.Who.Group {
@@ -113,7 +113,7 @@ func (p *pages) showInteraction(w http.ResponseWriter, r *http.Request, g *guest
 	if shown.Notice = bond; bond != "" {
 		shown.Address = ""
 	}
-	return p.show(w, http.StatusOK, "interaction.html", shown, "")
+	return p.show(w, http.StatusOK, interactionPage, shown, "")
 }
 
 // bond says what somebody here is to somebody or to a group already, "" for nothing.
@@ -246,7 +246,7 @@ func (p *pages) postInteraction(w http.ResponseWriter, r *http.Request, _ *calle
 	shown := page{Title: "Follow somebody", Nickname: g.name, Form: p.form(w, r), Address: strings.TrimPrefix(who, "acct:")}
 	if !p.checkForm(r, form.Get("form")) {
 		shown.Problem = foreignForm
-		return p.show(w, http.StatusForbidden, "interaction.html", shown, "")
+		return p.show(w, http.StatusForbidden, interactionPage, shown, "")
 	}
 	actor, status, problem, err := p.meet(w, r, g, who)
 	if err != nil {
@@ -254,7 +254,7 @@ func (p *pages) postInteraction(w http.ResponseWriter, r *http.Request, _ *calle
 	}
 	if problem != "" {
 		shown.Problem = problem
-		return p.show(w, status, "follow.html", shown, "")
+		return p.show(w, status, lookPage, shown, "")
 	}
 	shown.Who = p.shownProfile(actor)
 	act := &vocab.Activity{Verb: vocab.VerbFollow, Object: actor.Doc.Ref()}
@@ -264,7 +264,7 @@ func (p *pages) postInteraction(w http.ResponseWriter, r *http.Request, _ *calle
 	_, err = p.a.bridge.Post(r.Context(), p.a.submission(&caller{actorID: g.actor.ID}, act, "", nil))
 	if status, problem, ok := problemOf(err); ok {
 		shown.Problem = problem
-		return p.show(w, status, "interaction.html", shown, "")
+		return p.show(w, status, interactionPage, shown, "")
 	}
 	if err != nil {
 		return err
@@ -274,5 +274,5 @@ func (p *pages) postInteraction(w http.ResponseWriter, r *http.Request, _ *calle
 		done = "You are a member of " + shown.Who.Name + " now"
 	}
 	shown.Notice, shown.Address = done+", as soon as they agree.", ""
-	return p.show(w, http.StatusOK, "interaction.html", shown, "")
+	return p.show(w, http.StatusOK, interactionPage, shown, "")
 }

@@ -139,7 +139,7 @@ func (p *pages) getLogin(w http.ResponseWriter, r *http.Request, _ *caller) erro
 	if to == "" {
 		to = p.base + "/"
 	}
-	return p.show(w, http.StatusOK, "guest.html", page{Title: "You are logged in", Nickname: g.name, Continue: to, Form: p.form(w, r)}, "")
+	return p.show(w, http.StatusOK, guestPage, page{Title: "You are logged in", Nickname: g.name, Continue: to, Form: p.form(w, r)}, "")
 }
 
 func (p *pages) showMainLogin(w http.ResponseWriter, r *http.Request, status int, v page) error {
@@ -148,7 +148,7 @@ func (p *pages) showMainLogin(w http.ResponseWriter, r *http.Request, status int
 		v.Hidden = []hiddenField{{"continue", v.Continue}}
 	}
 	v.CanRecover, v.CanRegister, v.CanComeFromElsewhere = p.canRecover(), p.a.open || p.a.invited, p.a.outbound != nil
-	return p.show(w, status, "login.html", v, "")
+	return p.show(w, status, loginPage, v, "")
 }
 
 // postLogin logs somebody in: by the form, or for a program that is told the
@@ -315,7 +315,7 @@ func (p *pages) getRegister(w http.ResponseWriter, r *http.Request, _ *caller) e
 
 func (p *pages) showRegister(w http.ResponseWriter, r *http.Request, status int, v page) error {
 	v.Title, v.Form, v.NeedsAddress, v.NeedsInvitation = "Create an account", p.form(w, r), p.a.requireEmail, p.a.invited
-	return p.show(w, status, "register.html", v, "")
+	return p.show(w, status, registerPage, v, "")
 }
 
 // postRegister makes an account and logs its owner in: by the form, or for a

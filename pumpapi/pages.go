@@ -6,21 +6,23 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"embed"
+	_ "embed" // the style sheet
 	"encoding/base64"
 	"errors"
-	"html/template"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"manifold/models"
 	"manifold/pumpapi/oauth1"
 )
 
-//go:embed templates
-var templateFiles embed.FS
+//go:embed style.css
+var style []byte
 
 const (
 	sessionCookie = "manifold_session"
@@ -33,27 +35,20 @@ const (
 // their account, and decide whether a program may act for them. They work without
 // JavaScript.
 type pages struct {
-	a         *API
-	templates *template.Template
-	style     []byte
+	a *API
 	// base is the path of the public address, "" where it has none.
 	base string
 }
 
 func newPages(a *API) (*pages, error) {
-	t, err := template.ParseFS(templateFiles, "templates/*.html")
-	if err != nil {
-		return nil, err
-	}
 	base, err := url.Parse(a.names.Base)
 	if err != nil {
 		return nil, err
 	}
-	style, err := templateFiles.ReadFile("templates/style.css")
-	return &pages{a, t, style, base.EscapedPath()}, err
+	return &pages{a, base.EscapedPath()}, nil
 }
 
-// page is what the templates show. Addresses in it begin below Base.
+// page is what pages show, each what it needs of it. Paths in it begin below Base.
 type page struct {
 	Site, Base, Title string
 	// Problem says what was wrong with what the person entered, Notice what was
@@ -87,33 +82,47 @@ type page struct {
 	Programs []programLine
 }
 
+// onTheWay is the address of a page that is seen on the way to where somebody wants
+// to go on to.
+func (p *page) onTheWay(path string) string {
+	if p.Continue == "" {
+		return p.Base + path
+	}
+	return p.Base + path + "?continue=" + url.QueryEscape(p.Continue)
+}
+
 // hiddenField is what a form sends that nobody fills in.
 type hiddenField struct{ Name, Value string }
 
 func (p *pages) getStyle(w http.ResponseWriter, r *http.Request, _ *caller) error {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=3600")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.style))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(style))
 	return nil
 }
 
+// printer makes a page of what it shows.
+type printer func(page) templ.Component
+
 // show sends a page. callback is where a form on it may lead besides this
 // server, since browsers hold a redirect after a form to the same policy.
-func (p *pages) show(w http.ResponseWriter, status int, name string, v page, callback string) error {
+func (p *pages) show(w http.ResponseWriter, status int, print printer, v page, callback string) error {
 	action := "'self'"
 	if u, err := url.Parse(callback); err == nil && plainHost(u.Host) {
 		action += " " + u.Scheme + "://" + u.Host
 	}
-	return p.showLeadingTo(w, status, name, v, action)
+	return p.showLeadingTo(w, status, print, v, action)
 }
 
 // showLeadingTo is show for forms that lead where a source list of a policy says
 // (CSP 3, form-action).
-func (p *pages) showLeadingTo(w http.ResponseWriter, status int, name string, v page, action string) error {
+func (p *pages) showLeadingTo(w http.ResponseWriter, status int, print printer, v page, action string) error {
 	v.Site, v.Base = p.a.bridge.SiteName(), p.base
 	var b bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&b, name, v); err != nil {
-		return err
+	// What cannot be printed is not begun. Nothing is waited for, so there is no
+	// context that could end it.
+	if err := print(v).Render(context.Background(), &b); err != nil {
+		return fmt.Errorf("printing the page %q: %w", v.Title, err)
 	}
 	pictures := ""
 	if v.Who != nil {
@@ -137,7 +146,7 @@ func plainHost(host string) bool {
 }
 
 func (p *pages) problem(w http.ResponseWriter, status int, title, text string) error {
-	return p.show(w, status, "problem.html", page{Title: title, Problem: text}, "")
+	return p.show(w, status, problemPage, page{Title: title, Problem: text}, "")
 }
 
 // request reads the request that a program has a person decide about.
@@ -173,13 +182,13 @@ func (p *pages) getAuthorize(w http.ResponseWriter, r *http.Request, _ *caller) 
 }
 
 func (p *pages) showLogin(w http.ResponseWriter, r *http.Request, status int, t *models.RequestToken, client *models.Client, problem string) error {
-	return p.show(w, status, "login.html", page{Title: "Log in", Problem: problem, Token: t.Token, Form: p.form(w, r),
+	return p.show(w, status, loginPage, page{Title: "Log in", Problem: problem, Token: t.Token, Form: p.form(w, r),
 		Program: programName(client), Nickname: r.PostForm.Get("username"), CanRecover: p.canRecover(), Action: "/oauth/authorize",
 		Hidden: []hiddenField{{"oauth_token", t.Token}}}, t.Callback)
 }
 
 func (p *pages) showDecision(w http.ResponseWriter, r *http.Request, t *models.RequestToken, client *models.Client, account *models.Account) error {
-	return p.show(w, http.StatusOK, "authorize.html", page{Title: "Allow " + programName(client) + "?", Token: t.Token, Verifier: verifierOf(t, account.ActorID),
+	return p.show(w, http.StatusOK, authorizePage, page{Title: "Allow " + programName(client) + "?", Token: t.Token, Verifier: verifierOf(t, account.ActorID),
 		Form: p.form(w, r), Program: programName(client), Nickname: account.Nickname}, t.Callback)
 }
 
@@ -270,7 +279,7 @@ func (p *pages) allow(w http.ResponseWriter, r *http.Request, t *models.RequestT
 	}
 	verifier := verifierOf(t, account.ActorID)
 	if t.Callback == oauth1.OutOfBand {
-		return p.show(w, http.StatusOK, "verifier.html", page{Title: "Almost done", Verifier: verifier, Program: programName(client), Nickname: account.Nickname}, "")
+		return p.show(w, http.StatusOK, verifierPage, page{Title: "Almost done", Verifier: verifier, Program: programName(client), Nickname: account.Nickname}, "")
 	}
 	to, err := oauth1.RedirectURL(t.Callback, t.Token, verifier)
 	if err != nil {

@@ -45,7 +45,7 @@ func (a *API) noMail() error {
 // came of it, as the programs of pump.io expect.
 func (a *API) postRecover(w http.ResponseWriter, r *http.Request, _ *caller) error {
 	if isPageForm(r) {
-		return a.pages.askForCode(w, r, "recover.html", "Forgotten password", models.RecoverPassword)
+		return a.pages.askForCode(w, r, recoverPage, "Forgotten password", models.RecoverPassword)
 	}
 	if err := a.noMail(); err != nil {
 		return err
@@ -156,28 +156,28 @@ func (p *pages) mailless(w http.ResponseWriter) (shown bool, err error) {
 }
 
 func (p *pages) getRecover(w http.ResponseWriter, r *http.Request, _ *caller) error {
-	return p.showAsking(w, r, http.StatusOK, "recover.html", page{Title: "Forgotten password"})
+	return p.showAsking(w, r, http.StatusOK, recoverPage, page{Title: "Forgotten password"})
 }
 
 func (p *pages) getConfirm(w http.ResponseWriter, r *http.Request, _ *caller) error {
-	return p.showAsking(w, r, http.StatusOK, "confirm.html", page{Title: "Confirm your address"})
+	return p.showAsking(w, r, http.StatusOK, confirmPage, page{Title: "Confirm your address"})
 }
 
 func (p *pages) postConfirm(w http.ResponseWriter, r *http.Request, _ *caller) error {
-	return p.askForCode(w, r, "confirm.html", "Confirm your address", models.ConfirmEmail)
+	return p.askForCode(w, r, confirmPage, "Confirm your address", models.ConfirmEmail)
 }
 
-func (p *pages) showAsking(w http.ResponseWriter, r *http.Request, status int, template string, v page) error {
+func (p *pages) showAsking(w http.ResponseWriter, r *http.Request, status int, print printer, v page) error {
 	if shown, err := p.mailless(w); shown {
 		return err
 	}
 	v.Form = p.form(w, r)
-	return p.show(w, status, template, v, "")
+	return p.show(w, status, print, v, "")
 }
 
 // askForCode takes a form that asks for mail. The answer is the same whoever was
 // named, also if it is nobody.
-func (p *pages) askForCode(w http.ResponseWriter, r *http.Request, template, title string, purpose models.CodePurpose) error {
+func (p *pages) askForCode(w http.ResponseWriter, r *http.Request, print printer, title string, purpose models.CodePurpose) error {
 	if shown, err := p.mailless(w); shown {
 		return err
 	}
@@ -188,11 +188,11 @@ func (p *pages) askForCode(w http.ResponseWriter, r *http.Request, template, tit
 	v := page{Title: title, Nickname: form.Get("nickname")}
 	if !p.checkForm(r, form.Get("form")) {
 		v.Problem = foreignForm
-		return p.showAsking(w, r, http.StatusForbidden, template, v)
+		return p.showAsking(w, r, http.StatusForbidden, print, v)
 	}
 	if v.Nickname == "" || !readable(v.Nickname) {
 		v.Nickname, v.Problem = "", "Enter your name here, or your e-mail address."
-		return p.showAsking(w, r, http.StatusBadRequest, template, v)
+		return p.showAsking(w, r, http.StatusBadRequest, print, v)
 	}
 	if err := p.a.bridge.AskForCode(r.Context(), v.Nickname, purpose); err != nil {
 		return err
@@ -201,7 +201,7 @@ func (p *pages) askForCode(w http.ResponseWriter, r *http.Request, template, tit
 }
 
 func (p *pages) getRecoverSent(w http.ResponseWriter, _ *http.Request, _ *caller) error {
-	return p.show(w, http.StatusOK, "recover-sent.html", page{Title: "Look into your mail"}, "")
+	return p.show(w, http.StatusOK, recoverSentPage, page{Title: "Look into your mail"}, "")
 }
 
 // badCode shows why a link does nothing. ok is false for what is no refusal.
@@ -227,7 +227,7 @@ func (p *pages) showNewPassword(w http.ResponseWriter, r *http.Request, status i
 		_, err := p.badCode(w, err)
 		return err
 	}
-	return p.show(w, status, "new-password.html", page{Title: "Set a new password", Problem: problem, Token: code, Nickname: account.Nickname,
+	return p.show(w, status, newPasswordPage, page{Title: "Set a new password", Problem: problem, Token: code, Nickname: account.Nickname,
 		Form: p.form(w, r)}, "")
 }
 
@@ -244,7 +244,7 @@ func (p *pages) postNewPassword(w http.ResponseWriter, r *http.Request, _ *calle
 	}
 	account, err := p.a.bridge.RecoverPassword(r.Context(), pathValue(r, "code"), form.Get("password"))
 	if err == nil {
-		return p.show(w, http.StatusOK, "password-set.html", page{Title: "Your password is set", Nickname: account.Nickname}, "")
+		return p.show(w, http.StatusOK, passwordSetPage, page{Title: "Your password is set", Nickname: account.Nickname}, "")
 	}
 	if shown, shownErr := p.badCode(w, err); shown {
 		return shownErr
@@ -272,7 +272,7 @@ func (p *pages) confirmEmail(w http.ResponseWriter, r *http.Request, _ *caller) 
 		_, err := p.badCode(w, err)
 		return err
 	}
-	return p.show(w, http.StatusOK, "confirmed.html", page{Title: "Your address is confirmed", Nickname: account.Nickname, Address: account.Email}, "")
+	return p.show(w, http.StatusOK, confirmedPage, page{Title: "Your address is confirmed", Nickname: account.Nickname, Address: account.Email}, "")
 }
 
 // getUnsubscribe asks whether notifications are to end: programs that look
@@ -284,7 +284,7 @@ func (p *pages) getUnsubscribe(w http.ResponseWriter, r *http.Request, _ *caller
 		_, err := p.badCode(w, err)
 		return err
 	}
-	return p.show(w, http.StatusOK, "unsubscribe.html", page{Title: "No more mail?", Nickname: account.Nickname, Token: pathValue(r, "token")}, "")
+	return p.show(w, http.StatusOK, unsubscribePage, page{Title: "No more mail?", Nickname: account.Nickname, Token: pathValue(r, "token")}, "")
 }
 
 // postUnsubscribe ends notifications, for a person who pressed the button or a
@@ -297,5 +297,5 @@ func (p *pages) postUnsubscribe(w http.ResponseWriter, r *http.Request, _ *calle
 		_, err := p.badCode(w, err)
 		return err
 	}
-	return p.show(w, http.StatusOK, "unsubscribed.html", page{Title: "No more mail", Nickname: account.Nickname}, "")
+	return p.show(w, http.StatusOK, unsubscribedPage, page{Title: "No more mail", Nickname: account.Nickname}, "")
 }

@@ -39,7 +39,7 @@ func (p *pages) getRemote(w http.ResponseWriter, r *http.Request, _ *caller) err
 
 func (p *pages) showRemote(w http.ResponseWriter, r *http.Request, status int, v page) error {
 	v.Title, v.Form = "Log in from another server", p.form(w, r)
-	return p.showLeadingTo(w, status, "remote.html", v, p.anywhere())
+	return p.showLeadingTo(w, status, remotePage, v, p.anywhere())
 }
 
 // postRemote sends somebody to their own server to log in there.

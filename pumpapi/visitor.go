@@ -73,7 +73,7 @@ func (p *pages) visit(w http.ResponseWriter, r *http.Request, values url.Values)
 }
 
 func (p *pages) showVisit(w http.ResponseWriter, status int, v *page) error {
-	return p.showLeadingTo(w, status, "visitor.html", *v, p.anywhere())
+	return p.showLeadingTo(w, status, visitorPage, *v, p.anywhere())
 }
 
 // anywhere is the source of a policy for forms that lead on to a server which is seen
