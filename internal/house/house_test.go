@@ -4,7 +4,8 @@
 //   - imports run downwards only, see importRule;
 //   - nothing is named after no purpose at all (util, helpers, common, manager);
 //   - every package has a comment that says what it is for;
-//   - no test is skipped, and none sleeps.
+//   - no test is skipped, and none sleeps;
+//   - no template of the standard library is part of the program.
 //
 // They read the source files and not the output of `go list`, which leaves out
 // what build constraints exclude on this machine. Each rule is a function over
@@ -72,6 +73,10 @@ func TestPackagesAreExplained(t *testing.T) {
 
 func TestNoTestIsSkippedOrSleeps(t *testing.T) {
 	report(t, idleTests(repository(t)))
+}
+
+func TestNoTemplatesAreLinked(t *testing.T) {
+	report(t, templates(repository(t)))
 }
 
 func report(t *testing.T, complaints []complaint) {
