@@ -97,6 +97,8 @@ func TestReportsFromElsewhere(t *testing.T) {
 		same(w.t, "who is reported", fmt.Sprint(theirs.Actors), fmt.Sprint([]int64{ann.ID}))
 		same(w.t, "what is reported", fmt.Sprint(theirs.Objects, mine.Objects), fmt.Sprint([]int64{post.Object.ID}, []int64{post.Object.ID}))
 		same(w.t, "why", theirs.Content, "rude words")
+		_, err = w.ForwardReport(w.t.Context(), theirs.ID)
+		w.isRefusal(err, bridge.Invalid, "Nobody whom the report is about is on a server elsewhere that takes reports.")
 		_, err = w.brings("activitypub", server, act(vocab.VerbFlag, &vocab.Object{ID: "https://far.example/unknown"}))
 		w.isRefusal(err, bridge.Missing, "No such 'object' with id 'https://far.example/unknown'")
 	})

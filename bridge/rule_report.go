@@ -16,6 +16,10 @@ const maxReported = 100
 // between whoever makes it and the admin: it is addressed to nobody, and no stream
 // shows it.
 func (op *operation) prepareFlag(ctx context.Context) error {
+	if op.because {
+		op.quiet = true
+		return nil // told elsewhere, see [Bridge.ForwardReport]
+	}
 	op.about = &models.Report{ReporterID: op.actor.ID, ActivityID: op.row.ID, Created: op.now, Content: op.reported()}
 	op.quiet = true
 	op.addressNobody()
@@ -104,4 +108,9 @@ func idIn(raw json.RawMessage) string {
 	return o.ID
 }
 
-func (op *operation) applyFlag(ctx context.Context) error { return op.tx.InsertReport(ctx, op.about) }
+func (op *operation) applyFlag(ctx context.Context) error {
+	if op.about == nil {
+		return nil
+	}
+	return op.tx.InsertReport(ctx, op.about)
+}

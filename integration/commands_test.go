@@ -363,6 +363,12 @@ func testReports(t *testing.T, s *server) {
 	if got := s.do("", "report", "list"); !strings.Contains(got, id(jim)) || !strings.Contains(got, reports[0].ID) {
 		t.Errorf("the list is\n%s", got)
 	}
+	if r := s.run("", "report", "forward", reports[0].ID); r.status != 1 || !strings.Contains(r.errs, "Nobody whom the report is about is on a server elsewhere") {
+		t.Errorf("a report of somebody here is forwarded: %+v", r)
+	}
+	if r := s.run("", "report", "forward", "x"); r.status != 2 || !strings.Contains(r.errs, "is no id of a report") {
+		t.Errorf("what is no report is forwarded: %+v", r)
+	}
 	s.do("", "report", "resolve", reports[0].ID)
 	if got := s.do("", "report", "list", "--json"); strings.TrimSpace(got) != "[]" {
 		t.Errorf("after it was resolved the reports are %s", got)

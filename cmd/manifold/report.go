@@ -18,7 +18,7 @@ func (p *program) reportCommand() *cobra.Command {
 	c := &cobra.Command{Use: "report", Short: "Read what people report", Args: noArguments,
 		Long: "Read what people here and elsewhere report to the admins. Reports are moderated with\n'manifold actor' and 'manifold host'.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(p.reportListCommand(), p.reportResolveCommand())
+	c.AddCommand(p.reportListCommand(), p.reportForwardCommand(), p.reportResolveCommand())
 	return c
 }
 
@@ -111,13 +111,52 @@ func (p *program) reportListCommand() *cobra.Command {
 	return c
 }
 
+func (p *program) reportForwardCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "forward ID", Short: "Tell the servers of those whom a report is about", Args: arguments(1, "the id of a report"),
+		Long: "Tell the servers of those elsewhere whom a report is about of it, in the name of this\n" +
+			"server: they do not learn who made it. It stays open here.",
+		RunE: func(c *cobra.Command, args []string) error {
+			id, err := reportID(args[0])
+			if err != nil {
+				return err
+			}
+			cfg, err := p.load(c)
+			if err != nil {
+				return err
+			}
+			return p.with(c.Context(), cfg, func(h *house) error {
+				people, err := h.bridge.ForwardReport(c.Context(), id)
+				if errors.Is(err, models.ErrNotFound) {
+					return fmt.Errorf("there is no report %d", id)
+				}
+				if err != nil {
+					return err
+				}
+				for _, a := range people {
+					fmt.Fprintln(p.out, a.Doc.ID)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func reportID(text string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, usageError{fmt.Errorf("%q is no id of a report: 'manifold report list' shows them", text)}
+	}
+	return id, nil
+}
+
 func (p *program) reportResolveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "resolve ID", Short: "Be done with a report", Args: arguments(1, "the id of a report"),
 		RunE: func(c *cobra.Command, args []string) error {
-			id, err := strconv.ParseInt(args[0], 10, 64)
+			id, err := reportID(args[0])
 			if err != nil {
-				return usageError{fmt.Errorf("%q is no id of a report: 'manifold report list' shows them", args[0])}
+				return err
 			}
 			cfg, err := p.load(c)
 			if err != nil {
