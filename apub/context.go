@@ -188,6 +188,7 @@ const (
 	actorTerms = `"schema":"` + nsSchema + `","PropertyValue":"schema:PropertyValue","value":"schema:value","manuallyApprovesFollowers":"as:manuallyApprovesFollowers",` +
 		`"movedTo":{"@id":"as:movedTo","@type":"@id"},"alsoKnownAs":{"@id":"as:alsoKnownAs","@type":"@id"},"featured":{"@id":"toot:featured","@type":"@id"},` +
 		`"discoverable":"toot:discoverable","indexable":"toot:indexable","memorial":"toot:memorial","suspended":"toot:suspended",` +
+		`"attributionDomains":{"@id":"toot:attributionDomains","@type":"@id"},` +
 		`"webfinger":"` + nsWebFinger + `webfinger","Multikey":"https://w3id.org/security#Multikey","assertionMethod":{"@id":"sec:assertionMethod","@type":"@id","@container":"@set"},` +
 		`"sec":"` + nsSecurity + `","controller":{"@id":"sec:controller","@type":"@id"},"publicKeyMultibase":"sec:publicKeyMultibase",` +
 		`"implements":{"@id":"https://w3id.org/fep/844e#implements","@type":"@id"}`

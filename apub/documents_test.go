@@ -27,13 +27,17 @@ func annRow(change func(*models.Actor)) *models.Actor {
 func TestEncodeActor(t *testing.T) {
 	t.Parallel()
 	extra := map[string]json.RawMessage{
-		vocab.NSAS2 + "attachment":                json.RawMessage(`{"type":"PropertyValue","name":"Site","value":"<a href=\"https://ann.example\" rel=\"me\">ann.example</a>"}`),
+		vocab.NSAS2 + "attachment":                json.RawMessage(`{"type":"PropertyValue","name":"Site","value":"<a href=\"https://ann.example\" rel=\"me\">ann.example</a><script>x</script>"}`),
 		vocab.NSAS2 + "alsoKnownAs":               json.RawMessage(`"https://old.example/users/ann"`),
 		vocab.NSAS2 + "movedTo":                   json.RawMessage(`"https://new.example/users/ann"`),
 		vocab.NSAS2 + "manuallyApprovesFollowers": json.RawMessage(`true`),
 		vocab.NSAS2 + "image":                     json.RawMessage(`{"type":"Image","url":"https://pump.example/uploads/ann/banner.png"}`),
 		"http://joinmastodon.org/ns#discoverable": json.RawMessage(`true`),
 		vocab.NSAS2 + "inbox":                     json.RawMessage(`"https://evil.example/inbox"`),
+		// What a server says of people, and what it alone has, no program says.
+		"http://joinmastodon.org/ns#suspended":    json.RawMessage(`true`),
+		"http://joinmastodon.org/ns#memorial":     json.RawMessage(`true`),
+		"http://joinmastodon.org/ns#featuredTags": json.RawMessage(`"https://evil.example/tags"`),
 	}
 	raw, err := encoder(t).Actor(apub.Profile{Actor: annRow(func(a *models.Actor) { a.Doc.Extra = extra }), PublicKeyPEM: "-----BEGIN PUBLIC KEY-----\n", Multikey: "z6Mk"})
 	m := accepted(t, raw, err)
@@ -51,6 +55,11 @@ func TestEncodeActor(t *testing.T) {
 		"location": map[string]any{"type": "Place", "name": "Bern"},
 	} {
 		same(t, name, m[name], want)
+	}
+	for _, name := range []string{"suspended", "memorial", "featuredTags"} {
+		if v, ok := m[name]; ok {
+			t.Errorf("%s is %v", name, v)
+		}
 	}
 	d := back(t, raw).Actor
 	same(t, "read", d.Inbox+" "+d.SharedInbox+" "+d.Featured+" "+d.WebFinger, annIRI+"/inbox "+here+"/inbox "+annIRI+"/featured ann@pump.example")

@@ -188,6 +188,7 @@ var withheld = map[string]bool{
 	"audience": true, "publicKey": true, "assertionMethod": true, "inbox": true, "outbox": true, "endpoints": true, "followers": true, "following": true,
 	"proof": true, "signature": true, "replies": true, "likes": true, "shares": true, "summary": true, "contentMap": true, "content": true, "tag": true,
 	"attachment": true, "quoteUrl": true, "quoteUri": true, "_misskey_quote": true, "webfinger": true, "implements": true, "atomUri": true,
+	"suspended": true, "memorial": true, "featuredTags": true,
 	pumpPrefix + "addressedInCC": true, pumpPrefix + "data": true,
 }
 

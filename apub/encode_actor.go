@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"manifold/bridge"
 	"manifold/models"
 	"manifold/models/vocab"
 )
@@ -114,7 +115,7 @@ func fieldsOf(raw json.RawMessage) []any {
 	for _, item := range listOf(raw) {
 		var field struct{ Type, Name, Value string }
 		if json.Unmarshal(item.(json.RawMessage), &field) == nil && field.Type == "PropertyValue" && field.Name != "" {
-			out = append(out, node{"type": "PropertyValue", "name": field.Name, "value": field.Value})
+			out = append(out, node{"type": "PropertyValue", "name": field.Name, "value": bridge.Sanitize(field.Value)})
 		}
 	}
 	return out

@@ -40,7 +40,14 @@ func (s *Server) addInboxes(router *mux.Router) {
 			telemetry.SetRoute(r.Context(), "POST "+path)
 			s.postInbox(w, r)
 		}).Methods(http.MethodPost)
+		front.Route(router, path).Handler(s.let("GET "+path, open, getInbox)).Methods(http.MethodGet, http.MethodHead)
 	}
+}
+
+// getInbox shows nobody what others delivered. Its owner reads it on the network of
+// pump.io.
+func getInbox(http.ResponseWriter, *http.Request, visitor) error {
+	return refuse(http.StatusUnauthorized, "An inbox is read by its owner alone.")
 }
 
 // postInbox takes an activity that another server delivers. It answers once the

@@ -132,6 +132,21 @@ func TestVisitorsSeeWhatIsMeantForThem(t *testing.T) {
 	})
 }
 
+// TestInboxesAreNotShown: inboxes are for their owners, whoever asks here.
+func TestInboxesAreNotShown(t *testing.T) {
+	worlds(t, apub.Options{}, func(w *world) {
+		far := newPeer(w.t).person("far", rsaKeys()[0])
+		w.follows(w.knows(far), w.person("ann"))
+		for _, path := range []string{"/inbox", "/users/ann/inbox", "/actor/inbox"} {
+			for what, r := range map[string]*http.Request{"a stranger": unsigned(ours + path), "a follower": far.reads(ours+path, httpsig.Cavage)} {
+				if a := w.serve(r); a.Code != 401 || !strings.Contains(a.Body.String(), `"error"`) || a.Header().Get("Cache-Control") != "no-store" {
+					w.t.Errorf("%s is shown to %s: %d %s", path, what, a.Code, a.Body)
+				}
+			}
+		}
+	})
+}
+
 // TestFilesOfWhatIsNotPublic: servers fetch files without saying who they are, so
 // whoever is told of a thing that is not public is told where its files are shown to
 // anybody, and nobody is told so of what is another's.
