@@ -171,6 +171,27 @@ func TestAnnounce(t *testing.T) {
 	t.Parallel()
 	raw, err := encoder(t).Activity(deed("share", &vocab.Object{ID: "https://m.example/1"}), apub.About{})
 	same(t, "a note", accepted(t, raw, err)["object"], "https://m.example/1")
+	// Whoever wrote what is shared with everybody is told, once, and by nobody of a
+	// share for a few.
+	by := func(author string) *models.Object {
+		return &models.Object{Type: vocab.TypeNote, Doc: &vocab.Object{ID: "https://m.example/1", Type: vocab.TypeNote, Author: person(author)}}
+	}
+	for _, tt := range []struct {
+		author string
+		change func(*vocab.Activity)
+		cc     []any
+	}{
+		{"acct:bob@m.example", func(*vocab.Activity) {}, []any{annIRI + "/followers", bobIRI}},
+		{"acct:bob@m.example", func(a *vocab.Activity) { a.CC = append(a.CC, person("acct:bob@m.example")) }, []any{annIRI + "/followers", bobIRI}},
+		{"acct:bob@m.example", func(a *vocab.Activity) { a.To = nil }, []any{annIRI + "/followers"}},
+		{ann, func(*vocab.Activity) {}, []any{annIRI + "/followers"}},
+		{"acct:unknown@m.example", func(*vocab.Activity) {}, []any{annIRI + "/followers"}},
+	} {
+		share := deed("share", by(tt.author).Doc.Ref())
+		tt.change(share.Doc)
+		raw, err := encoder(t).Activity(share, apub.About{Object: by(tt.author)})
+		same(t, "who is told of a share", accepted(t, raw, err)["cc"], tt.cc)
+	}
 	// The sharing of a posting is that of what was posted, all that others can show.
 	post := deed("post", &vocab.Object{ID: noteID, Type: "note"})
 	raw, err = encoder(t).Activity(deed("share", &vocab.Object{ID: post.Doc.ID, Type: "activity"}), apub.About{Inner: post})

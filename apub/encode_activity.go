@@ -3,6 +3,7 @@ package apub
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"manifold/models"
 	"manifold/models/vocab"
@@ -76,6 +77,7 @@ type deed struct {
 
 func (w *deed) write(said phrase) error {
 	doc := w.doc
+	w.addressAuthor(said)
 	w.draft.to(w.audience.to)
 	w.draft.cc(w.audience.cc)
 	w.put("audience", w.groups)
@@ -129,6 +131,18 @@ func (w *deed) write(said phrase) error {
 	}
 	w.extras(doc.Extra)
 	return nil
+}
+
+// addressAuthor names whoever wrote what is shared with everybody: they are told of
+// it, and Pleroma notifies those only whom an activity is addressed to.
+func (w *deed) addressAuthor(said phrase) {
+	if said.as2 != "Announce" || !w.audience.public || w.about.Object == nil {
+		return
+	}
+	author := w.iri(w.about.Object.Doc.Author)
+	if author != "" && author != w.actor && !slices.Contains(w.audience.to, author) && !slices.Contains(w.audience.cc, author) {
+		w.audience.cc = append(w.audience.cc, author)
+	}
 }
 
 // verbLost reports whether whoever reads the activity would take it for another
