@@ -206,6 +206,10 @@ func TestAnnounce(t *testing.T) {
 	a.Doc.Inner = like
 	raw, err = encoder(t).Activity(a, apub.About{})
 	same(t, "a like", accepted(t, raw, err)["object"], map[string]any{"id": like.ID, "type": "Like", "actor": bobIRI, "object": noteID})
+	// With an emoji it is what its own server says: an EmojiReact is a Like here.
+	like.Extra = map[string]json.RawMessage{vocab.NSAS2 + "content": json.RawMessage(`"🎉"`)}
+	raw, err = encoder(t).Activity(a, apub.About{})
+	same(t, "a reaction", accepted(t, raw, err)["object"], like.ID)
 }
 
 func TestReportNamesEverything(t *testing.T) {

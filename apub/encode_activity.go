@@ -270,6 +270,10 @@ func (w *deed) shared() any {
 		if iri := w.iri(inner.Object); iri != "" {
 			return iri
 		}
+	case vocab.VerbFavorite, vocab.VerbLike:
+		if _, emoji := inner.Extra[vocab.NSAS2+"content"]; emoji && inner.ID != "" && !w.Names.Ours(inner.ID) {
+			return inner.ID // it may have come as an EmojiReact, which is a Like to us
+		}
 	}
 	return w.brief(inner, "")
 }
