@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -30,6 +31,10 @@ type deliverArgs struct {
 	// As passes on what came from elsewhere, as it came, for somebody here; see
 	// [Delivery].
 	As int64 `json:"as,string,omitempty"`
+	// Awaits says that somebody whom the activity names is looked for on the hosts of
+	// the inboxes: before that is known the activity cannot be written with their id, and
+	// who has it once does not read it again.
+	Awaits bool `json:"awaits,omitempty"`
 }
 
 // Kind implements river.JobArgs.
@@ -83,8 +88,20 @@ func (op *operation) deliveries(ctx context.Context) error {
 			return err
 		}
 	}
+	asked, err := op.hostsAsked(ctx)
+	if err != nil {
+		return err
+	}
 	for _, network := range op.b.networkNames() {
-		for _, chunk := range chunks(inboxes[network]) {
+		rest := inboxes[network]
+		for host := range asked { // no host waits for what is asked of another
+			there := func(inbox string) bool { return hostOf(inbox) == host }
+			for _, chunk := range chunks(slices.DeleteFunc(slices.Clone(rest), func(inbox string) bool { return !there(inbox) })) {
+				op.addJob(deliverArgs{Network: network, Activity: op.row.ID, Inboxes: chunk, Awaits: true})
+			}
+			rest = slices.DeleteFunc(slices.Clone(rest), there)
+		}
+		for _, chunk := range chunks(rest) {
 			op.addJob(deliverArgs{Network: network, Activity: op.row.ID, Inboxes: chunk})
 		}
 	}
@@ -173,6 +190,11 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[deliverArgs]) e
 	}
 	if err != nil {
 		return err
+	}
+	if waits, err := w.awaits(ctx, job, d.Activity); err != nil {
+		return err
+	} else if waits {
+		return river.JobSnooze(time.Second)
 	}
 	if wait := o.sort(); wait > 0 {
 		return river.JobSnooze(wait)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -73,6 +74,73 @@ func (op *operation) namedElsewhere() []int64 {
 		add(o.ID)
 	}
 	return ids
+}
+
+// hostsAsked are the hosts on which somebody is looked for whom the activity names.
+func (op *operation) hostsAsked(ctx context.Context) (map[string]bool, error) {
+	lost, err := unreached(ctx, op.tx, op.b.networkNames(), op.namedElsewhere())
+	hosts := map[string]bool{}
+	for _, a := range lost {
+		hosts[a.Host] = true
+	}
+	return hosts, err
+}
+
+// unreached are those of whom is not known how they are reached.
+func unreached(ctx context.Context, from interface {
+	ReachOf(context.Context, []string, []int64) (map[int64]models.Reach, error)
+	Actors(context.Context, ...int64) (map[int64]*models.Actor, error)
+}, networks []string, ids []int64) (map[int64]*models.Actor, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	known, err := from.ReachOf(ctx, networks, ids)
+	if err != nil {
+		return nil, err
+	}
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return known[id].Inbox != "" })
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return from.Actors(ctx, ids...)
+}
+
+// awaitTime is how long a delivery waits for somebody to be found. It is longer than
+// one search takes.
+const awaitTime = time.Minute
+
+// awaits reports whether a delivery is to wait for the search for somebody on the host
+// that it goes to. Where the search has failed once nobody waits for the next one.
+func (w *deliverWorker) awaits(ctx context.Context, job *river.Job[deliverArgs], a *models.Activity) (bool, error) {
+	if !job.Args.Awaits || time.Since(job.CreatedAt) > awaitTime {
+		return false, nil
+	}
+	var ids []int64
+	for _, to := range a.Audience {
+		if to.Kind == models.AudienceActor || to.Kind == models.AudienceGroup {
+			ids = append(ids, to.ID)
+		}
+	}
+	if a.Object.Kind == models.KindActor {
+		ids = append(ids, a.Object.ID)
+	}
+	lost, err := unreached(ctx, w.b.db, w.b.networkNames(), ids)
+	if err != nil || len(lost) == 0 {
+		return false, err
+	}
+	failed, err := w.b.db.FailuresOf(ctx, a.ID, models.Page{Count: MaxAddressees})
+	if err != nil {
+		return false, err
+	}
+	for _, who := range lost {
+		if who.Local || !slices.ContainsFunc(job.Args.Inboxes, func(inbox string) bool { return hostOf(inbox) == who.Host }) {
+			continue
+		}
+		if !slices.ContainsFunc(failed, func(f models.DeliveryFailure) bool { return f.Inbox == who.Doc.ID }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (b *Bridge) networkNames() []string {

@@ -215,3 +215,66 @@ func TestSentLog(t *testing.T) {
 		equal(w.t, "inboxes of an undo of another's", w.inboxesOf(undo))
 	})
 }
+
+// A follower on the server of somebody who is still looked for gets what names both
+// once that person is known, or the search has failed; nobody else waits.
+func TestDeliveriesAwaitWhoIsNamed(t *testing.T) {
+	onEach(t, func(t *testing.T, address string) {
+		n := newNetwork("activitypub")
+		release := make(chan struct{})
+		n.discover = func(name string) (*bridge.Account, error) {
+			if strings.HasSuffix(name, "@gone.example") {
+				return nil, bridge.ErrUnknownAccount
+			}
+			<-release
+			return accountOn("activitypub", name), nil
+		}
+		w := newWorld(t, address, bridge.Options{Networks: []bridge.Network{n}})
+		ann := w.person("ann")
+		var asks []*models.Actor
+		for _, name := range []string{"old@far.example", "near@near.example", "old@gone.example"} {
+			follower := w.present(name, "activitypub", "")
+			w.follow(ann, follower)
+			asks = append(asks, follower)
+		}
+		w.exec(fmt.Sprintf("UPDATE presences SET verified = %d", time.Now().UnixMilli()))
+		type arrival struct {
+			inbox string
+			known bool
+		}
+		arrived := make(chan arrival, 10)
+		n.deliver = func(d *bridge.Delivery) ([]string, error) {
+			found, err := w.DB().ActorByIRI(context.Background(), "acct:new@far.example")
+			if err != nil {
+				return nil, err
+			}
+			presences, err := w.DB().PresencesOf(context.Background(), found.ID)
+			for _, inbox := range d.Inboxes {
+				arrived <- arrival{inbox, len(presences) > 0}
+			}
+			return nil, err
+		}
+		w.do(ann, act(vocab.VerbPost, note("x"), w.followersOf(ann), &vocab.Object{ID: "acct:new@far.example", Type: vocab.TypePerson},
+			&vocab.Object{ID: "acct:none@gone.example", Type: vocab.TypePerson}))
+		w.start()
+		got := map[string]bool{}
+		next := func() {
+			t.Helper()
+			select {
+			case a := <-arrived:
+				got[a.inbox] = a.known
+			case <-time.After(20 * time.Second):
+				t.Fatalf("nothing more is delivered than %v", got)
+			}
+		}
+		inbox := func(a *models.Actor) string { return "https://" + a.Host + "/activitypub/" + a.Nickname }
+		next()
+		next()
+		same(t, "before anybody is found", fmt.Sprint(got), fmt.Sprint(map[string]bool{inbox(asks[1]): false, inbox(asks[2]): false}))
+		close(release)
+		for len(got) < 4 {
+			next()
+		}
+		same(t, "the follower is told with the id", got[inbox(asks[0])], true)
+	})
+}
