@@ -105,15 +105,48 @@ func (c *conn) CountHubRequests(ctx context.Context, host string) (int64, error)
 // the one with a callback.
 func (c *conn) CountHubSubscribers(ctx context.Context, topic, host, callback string) (int64, error) {
 	var n int64
-	if _, err := c.get(ctx, "SELECT COUNT(*) FROM hub_subscribers WHERE topic = ? AND host = ? AND callback <> ?", []any{topic, host, callback}, &n); err != nil {
+	if _, err := c.get(ctx, "SELECT COUNT(*) FROM hub_subscribers WHERE topic = ? AND host = ? AND callback <> ? AND request = 0", []any{topic, host, callback}, &n); err != nil {
 		return 0, fmt.Errorf("counting subscribers: %w", err)
 	}
 	return n, nil
 }
 
+// ExpectHubSubscriber keeps what is published from now on for somebody who is about to
+// be asked whether they meant a request. Nothing is sent to them before
+// [Tx.SetHubSubscriber], and nothing is kept any more after [Tx.ForgetHubSubscriber].
+// Where there is the subscription already, or an earlier request, that keeps its place.
+// Of the subscriber, secret, algorithm and place are not looked at.
+func (tx *Tx) ExpectHubSubscriber(ctx context.Context, s HubSubscriber, request int64) error {
+	place, err := tx.positions(ctx, 1)
+	if err == nil {
+		_, err = tx.exec(ctx, `INSERT INTO hub_subscribers (id, topic, callback, host, owner_id, secret, algorithm, expires, place, failures, failing_since, next_try, hold, request)
+			VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, 0, 0, 0, 0, ?)
+			ON CONFLICT (topic, callback) DO UPDATE SET request = excluded.request, expires = excluded.expires WHERE hub_subscribers.request <> 0`,
+			tx.NewID(), s.Topic, s.Callback, s.Host, s.OwnerID, binary([]byte{}), millis(s.Expires), place, request)
+	}
+	return wrapped("expecting a subscriber", err)
+}
+
+// ForgetHubSubscriber keeps nothing more for somebody who has not confirmed a request.
+func (tx *Tx) ForgetHubSubscriber(ctx context.Context, request int64) error {
+	var topic string
+	found, err := tx.get(ctx, "DELETE FROM hub_subscribers WHERE request = ? AND request <> 0 RETURNING topic", []any{request}, &topic)
+	if err == nil && found {
+		err = tx.forgetPublications(ctx, topic)
+	}
+	return wrapped("forgetting who has not subscribed", err)
+}
+
+// forgetPublications removes what was published in a topic that nobody has subscribed
+// to.
+func (tx *Tx) forgetPublications(ctx context.Context, topic string) error {
+	_, err := tx.exec(ctx, "DELETE FROM hub_publications WHERE topic = ? AND (SELECT MIN(place) FROM hub_subscribers WHERE topic = ?) IS NULL", topic, topic)
+	return err
+}
+
 // SetHubSubscriber makes a subscription, or changes secret and lease of the one
 // with the same topic and callback, which keeps its place. A new one gets what is
-// published from now on. It reports whether there is something that the subscriber
+// published from when it was expected on. It reports whether there is something that the subscriber
 // has missed: a server that renews is well, and is not to wait for it any longer.
 func (tx *Tx) SetHubSubscriber(ctx context.Context, s HubSubscriber, now time.Time) (behind bool, err error) {
 	place, err := tx.positions(ctx, 1)
@@ -123,16 +156,13 @@ func (tx *Tx) SetHubSubscriber(ctx context.Context, s HubSubscriber, now time.Ti
 	var at int64
 	_, err = tx.get(ctx, `INSERT INTO hub_subscribers (id, topic, callback, host, owner_id, secret, algorithm, expires, place, failures, failing_since, next_try, hold)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)
-		ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, algorithm = excluded.algorithm, expires = excluded.expires,
+		ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, algorithm = excluded.algorithm, expires = excluded.expires, request = 0,
 			failures = 0, failing_since = 0,
 			next_try = CASE WHEN hub_subscribers.hold <> 0 OR hub_subscribers.next_try = 0 THEN hub_subscribers.next_try ELSE ? END
 		RETURNING place`,
 		[]any{tx.NewID(), s.Topic, s.Callback, s.Host, s.OwnerID, binary([]byte(s.Secret)), s.Algorithm, millis(s.Expires), place, millis(now)}, &at)
 	if err != nil {
 		return false, fmt.Errorf("storing a subscriber: %w", err)
-	}
-	if at == place {
-		return false, nil
 	}
 	if _, err := tx.get(ctx, "SELECT COALESCE(MAX(position), 0) > ? FROM hub_publications WHERE topic = ?", []any{at, s.Topic}, &behind); err != nil {
 		return false, fmt.Errorf("reading what a subscriber has missed: %w", err)
@@ -145,7 +175,7 @@ func (tx *Tx) SetHubSubscriber(ctx context.Context, s HubSubscriber, now time.Ti
 func (tx *Tx) RemoveHubSubscriber(ctx context.Context, topic, callback string) error {
 	_, err := tx.exec(ctx, "DELETE FROM hub_subscribers WHERE topic = ? AND callback = ?", topic, callback)
 	if err == nil {
-		_, err = tx.exec(ctx, "DELETE FROM hub_publications WHERE topic = ? AND (SELECT MIN(place) FROM hub_subscribers WHERE topic = ?) IS NULL", topic, topic)
+		err = tx.forgetPublications(ctx, topic)
 	}
 	if err != nil {
 		return fmt.Errorf("removing a subscriber: %w", err)
@@ -163,8 +193,8 @@ func (tx *Tx) RemoveHubTopic(ctx context.Context, topic string) error {
 	return nil
 }
 
-// HubTopics returns the topics of owners that somebody has subscribed to, by
-// owner. Each has one feed.
+// HubTopics returns the topics of owners that somebody has subscribed to or is about
+// to, by owner. Each has one feed.
 func (c *conn) HubTopics(ctx context.Context, owners ...int64) (map[int64]string, error) {
 	topics := map[int64]string{}
 	for chunk := range slices.Chunk(owners, unionChunk) {
@@ -229,7 +259,7 @@ func (tx *Tx) TakeHub(ctx context.Context, b HubBatch) (list []HubSubscriber, ho
 	}
 	err = tx.each(ctx, `UPDATE hub_subscribers SET hold = ?, next_try = ? WHERE id IN (
 			SELECT id FROM hub_subscribers WHERE topic = ? AND place < (SELECT MAX(position) FROM hub_publications WHERE topic = ?)
-				AND next_try <= ? AND `+failing+` ORDER BY place DESC LIMIT `+strconv.Itoa(b.Count)+skip+`)
+				AND next_try <= ? AND request = 0 AND `+failing+` ORDER BY place DESC LIMIT `+strconv.Itoa(b.Count)+skip+`)
 		RETURNING id, callback, host, owner_id, secret, algorithm, expires, place, failures, failing_since`,
 		[]any{hold, millis(b.Until), b.Topic, b.Topic, millis(b.Now)}, func(r *sql.Rows) error {
 			s := HubSubscriber{Topic: b.Topic}
@@ -410,7 +440,7 @@ func (tx *Tx) PruneHub(ctx context.Context, ended, published, asked time.Time) e
 
 // CountHub returns how many subscriptions there are, and how many of them fail.
 func (c *conn) CountHub(ctx context.Context) (all, failing int64, err error) {
-	_, err = c.get(ctx, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN failures > 0 THEN 1 ELSE 0 END), 0) FROM hub_subscribers", nil, &all, &failing)
+	_, err = c.get(ctx, "SELECT COUNT(*), COALESCE(SUM(CASE WHEN failures > 0 THEN 1 ELSE 0 END), 0) FROM hub_subscribers WHERE request = 0", nil, &all, &failing)
 	if err != nil {
 		return 0, 0, fmt.Errorf("counting subscriptions: %w", err)
 	}

@@ -244,6 +244,58 @@ func TestHubPruning(t *testing.T) {
 	})
 }
 
+// What is published while somebody is asked whether they meant to subscribe is kept
+// for them, and sent when they have confirmed, not before.
+func TestHubExpects(t *testing.T) {
+	stores(t, func(t *testing.T, db *models.DB) {
+		expect := func(n int, request int64) {
+			write(t, db, func(ctx context.Context, tx *models.Tx) error {
+				return tx.ExpectHubSubscriber(ctx, models.HubSubscriber{Topic: topic, Callback: fmt.Sprint(callback, n), Host: "far.example", OwnerID: 7, Expires: at}, request)
+			})
+		}
+		forget := func(request int64) {
+			write(t, db, func(ctx context.Context, tx *models.Tx) error { return tx.ForgetHubSubscriber(ctx, request) })
+		}
+		published := func() int64 {
+			return int64(number(t, db, "SELECT COUNT(*) FROM hub_publications WHERE topic = '"+topic+"'"))
+		}
+		publish(t, db, 1)
+		expect(1, 11)
+		same(t, "topics", must[map[int64]string](t)(db.HubTopics(t.Context(), 7)), map[int64]string{7: topic})
+		publish(t, db, 2)
+		expect(1, 12) // asked once more, for another request
+		publish(t, db, 3)
+		same(t, "taken before the answer", take(t, db, at, false).callbacks(), "[]")
+		same(t, "counted before the answer", must[int64](t)(db.CountHubSubscribers(t.Context(), topic, "far.example", callback)), 0)
+		write(t, db, func(ctx context.Context, tx *models.Tx) error { return tx.TidyHub(ctx, topic, at) })
+		same(t, "kept", published(), 2)
+		forget(11) // another has taken its place
+		same(t, "behind", subscribe(t, db, 1, "a"), true)
+		forget(12)
+		b := take(t, db, at, false)
+		same(t, "taken", b.callbacks(), "[1/a]")
+		var got []int64
+		for _, p := range must[map[int64][]models.HubPublication](t)(db.HubPending(t.Context(), topic, 10, b.list[0].Place))[b.list[0].Place] {
+			got = append(got, p.ActivityID)
+		}
+		same(t, "what it gets", got, []int64{2, 3})
+
+		place := b.list[0].Place
+		expect(1, 13) // a renewal
+		forget(13)
+		same(t, "place after a renewal that is not confirmed", number(t, db, "SELECT COUNT(*) FROM hub_subscribers WHERE request = 0 AND place = "+fmt.Sprint(place)), 1)
+		write(t, db, func(ctx context.Context, tx *models.Tx) error {
+			return tx.RemoveHubSubscriber(ctx, topic, callback+"1")
+		})
+		expect(2, 14)
+		publish(t, db, 4)
+		same(t, "kept", published(), 1)
+		forget(14)
+		same(t, "kept for nobody", published(), 0)
+		same(t, "subscriptions", number(t, db, "SELECT COUNT(*) FROM hub_subscribers"), 0)
+	})
+}
+
 // Of the requests with one topic and callback the last counts. Their secrets are
 // any bytes.
 func TestHubRequests(t *testing.T) {

@@ -543,6 +543,8 @@ var hot = []struct {
 			readErr,
 			removeErr,
 			setErr,
+			tx.ExpectHubSubscriber(ctx, models.HubSubscriber{Topic: "t7", Callback: "expected"}, 7),
+			tx.ForgetHubSubscriber(ctx, 7),
 			tx.SetHubRequest(ctx, &models.HubRequest{Topic: "t7", Callback: "new"}),
 			tx.RemoveHubSubscriber(ctx, "t7", "c107"),
 			tx.RemoveHubTopic(ctx, "t8"),

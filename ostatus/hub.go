@@ -33,7 +33,7 @@ const (
 )
 
 // newHub makes the hub of all feeds here.
-func (s *Server) newHub(store hubStore) *websub.Hub {
+func (s *Server) newHub(store *hubStore) *websub.Hub {
 	return &websub.Hub{Address: s.HubURL(), Store: store, Client: caller{s.outbound}, Now: s.now, Topic: func(ctx context.Context, topic string) error {
 		_, err := s.topicOwner(ctx, topic)
 		return err
@@ -56,7 +56,11 @@ func (s *Server) postHub(w http.ResponseWriter, r *http.Request) error {
 	default:
 		form.Del("hub.verify")
 	}
-	answer, err := s.newHub(hubStore{s: s}).Handle(r.Context(), form)
+	store := &hubStore{s: s}
+	answer, err := s.newHub(store).Handle(r.Context(), form)
+	if forgetting := store.forget(context.WithoutCancel(r.Context())); err == nil {
+		err = forgetting
+	}
 	if err != nil {
 		return err
 	}
@@ -104,16 +108,17 @@ func (s *Server) topicOwner(ctx context.Context, topic string) (*models.Actor, e
 }
 
 // hubStore keeps what the hub must not forget. request is the request that is being
-// dealt with, 0 for one that was not stored.
+// dealt with, 0 for one that was not stored; expected is by what name its subscriber is
+// expected, 0 where none is.
 type hubStore struct {
-	s       *Server
-	request int64
+	s                 *Server
+	request, expected int64
 }
 
-var _ websub.HubStore = hubStore{}
+var _ websub.HubStore = (*hubStore)(nil)
 
 // Queue implements [websub.HubStore].
-func (h hubStore) Queue(ctx context.Context, r websub.Request) error {
+func (h *hubStore) Queue(ctx context.Context, r websub.Request) error {
 	host, err := h.admit(ctx, r.Topic, r.Callback)
 	if err != nil {
 		return err
@@ -141,7 +146,7 @@ func (h hubStore) Queue(ctx context.Context, r websub.Request) error {
 
 // admit returns the host of a callback, or why it may not have one more
 // subscription.
-func (h hubStore) admit(ctx context.Context, topic, callback string) (host string, err error) {
+func (h *hubStore) admit(ctx context.Context, topic, callback string) (host string, err error) {
 	if len(topic)+len(callback) > models.MaxHubAddress {
 		return "", &websub.RequestError{Parameter: "hub.callback", Reason: fmt.Sprintf("has, with hub.topic, more than %d bytes", models.MaxHubAddress)}
 	}
@@ -157,9 +162,42 @@ func (h hubStore) admit(ctx context.Context, topic, callback string) (host strin
 	return host, err
 }
 
+// Expect implements [websub.HubStore].
+func (h *hubStore) Expect(ctx context.Context, r websub.Request) error {
+	host, err := h.admit(ctx, r.Topic, r.Callback)
+	if err != nil {
+		return err
+	}
+	owner, err := h.s.topicOwner(ctx, r.Topic)
+	if err != nil {
+		return err
+	}
+	err = h.s.db.Write(ctx, func(tx *models.Tx) error {
+		name := h.request
+		if name == 0 {
+			name = tx.NewID()
+		}
+		h.expected = name
+		// Whoever is still expected after keepEnded was left so by a process that is gone.
+		return tx.ExpectHubSubscriber(ctx, models.HubSubscriber{Topic: r.Topic, Callback: r.Callback, Host: host, OwnerID: owner.ID, Expires: h.s.now()}, name)
+	})
+	if errors.Is(err, models.ErrText) {
+		return &websub.RequestError{Parameter: "hub.callback", Reason: "or another parameter is not in UTF-8"}
+	}
+	return err
+}
+
+// forget keeps nothing more for a subscriber that has not confirmed.
+func (h *hubStore) forget(ctx context.Context) error {
+	if h.expected == 0 {
+		return nil
+	}
+	return h.s.db.Write(ctx, func(tx *models.Tx) error { return tx.ForgetHubSubscriber(ctx, h.expected) })
+}
+
 // Activate implements [websub.HubStore]. A subscriber that has missed something gets
 // it now.
-func (h hubStore) Activate(ctx context.Context, l websub.Listener) error {
+func (h *hubStore) Activate(ctx context.Context, l websub.Listener) error {
 	host, err := h.admit(ctx, l.Topic, l.Callback)
 	if err != nil {
 		return err
@@ -182,7 +220,7 @@ func (h hubStore) Activate(ctx context.Context, l websub.Listener) error {
 }
 
 // Remove implements [websub.HubStore].
-func (h hubStore) Remove(ctx context.Context, topic, callback string) error {
+func (h *hubStore) Remove(ctx context.Context, topic, callback string) error {
 	return h.s.db.Write(ctx, func(tx *models.Tx) error {
 		if latest, err := h.settle(ctx, tx); err != nil || !latest {
 			return err
@@ -193,11 +231,14 @@ func (h hubStore) Remove(ctx context.Context, topic, callback string) error {
 
 // settle removes the request that is being dealt with, and reports whether it is
 // still the last word of the subscriber.
-func (h hubStore) settle(ctx context.Context, tx *models.Tx) (latest bool, err error) {
+func (h *hubStore) settle(ctx context.Context, tx *models.Tx) (latest bool, err error) {
 	if h.request == 0 {
 		return true, nil
 	}
-	return tx.RemoveHubRequest(ctx, h.request)
+	if latest, err = tx.RemoveHubRequest(ctx, h.request); err == nil && !latest {
+		err = tx.ForgetHubSubscriber(ctx, h.request)
+	}
+	return latest, err
 }
 
 // verifySubscriber asks a subscriber whether it meant a request.
@@ -206,16 +247,16 @@ func (s *Server) verifySubscriber(ctx context.Context, t *bridge.Task) error {
 	if err != nil {
 		return &bridge.Error{Reason: bridge.Invalid, Text: "The id of a request to the hub is a number, not " + t.Subject + "."}
 	}
+	store := &hubStore{s: s, request: id, expected: id}
 	row, err := s.db.HubRequest(ctx, id)
 	if errors.Is(err, models.ErrNotFound) {
-		return nil // it has changed its mind
+		return store.forget(ctx) // it has changed its mind
 	}
 	if err != nil {
 		return err
 	}
 	r := websub.Request{Mode: websub.Mode(row.Mode), Topic: row.Topic, Callback: row.Callback, Lease: row.Lease, Secret: row.Secret,
 		Algorithm: websub.Algorithm(row.Algorithm), VerifyToken: row.VerifyToken}
-	store := hubStore{s: s, request: id}
 	hub := s.newHub(store)
 	if r.Mode == websub.Subscribe {
 		if _, err := s.topicOwner(ctx, r.Topic); errors.Is(err, errNoTopic) {
@@ -244,10 +285,12 @@ func (s *Server) verifySubscriber(ctx context.Context, t *bridge.Task) error {
 	return s.dropRequest(ctx, store)
 }
 
-func (s *Server) dropRequest(ctx context.Context, h hubStore) error {
+func (s *Server) dropRequest(ctx context.Context, h *hubStore) error {
 	return s.db.Write(ctx, func(tx *models.Tx) error {
-		_, err := h.settle(ctx, tx)
-		return err
+		if _, err := h.settle(ctx, tx); err != nil {
+			return err
+		}
+		return tx.ForgetHubSubscriber(ctx, h.request)
 	})
 }
 

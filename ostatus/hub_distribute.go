@@ -89,7 +89,7 @@ func (s *Server) distribute(ctx context.Context, topic string, catchUp bool) err
 	if owner.State != models.Active {
 		return nil // what is not shown is not sent; the subscribers keep their places
 	}
-	d := &distribution{s: s, topic: topic, owner: owner, hub: s.newHub(hubStore{s: s}), until: time.Now().Add(hubBudget), documents: map[int64]*document{}}
+	d := &distribution{s: s, topic: topic, owner: owner, hub: s.newHub(&hubStore{s: s}), until: time.Now().Add(hubBudget), documents: map[int64]*document{}}
 	over := true
 	if catchUp {
 		over, err = d.rounds(ctx, true)

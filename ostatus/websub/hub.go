@@ -39,6 +39,10 @@ type HubStore interface {
 	// it returns. Of several with one topic and callback only the latest counts, so
 	// that a subscriber who changes its mind is asked about its last word.
 	Queue(ctx context.Context, r Request) error
+	// Expect is called before a callback is asked whether it meant to subscribe. What is
+	// published from then on has to be delivered once the subscription is activated, and
+	// not before: a subscriber may count on it as soon as it has answered.
+	Expect(ctx context.Context, r Request) error
 	// Activate makes a subscription the one of its topic and callback. Whatever
 	// is delivered from then on is signed with its secret.
 	Activate(ctx context.Context, s Listener) error
@@ -148,6 +152,11 @@ const maxChallenge = 4096
 // Verify asks a callback whether it meant a request (5.3), and when it did, has
 // the store do it. An error is one of the store, or of the context.
 func (h *Hub) Verify(ctx context.Context, r Request) (Verdict, error) {
+	if r.Mode == Subscribe {
+		if err := h.Store.Expect(ctx, r); err != nil {
+			return 0, err
+		}
+	}
 	challenge, lease := rand.Text(), h.Bounds.Lease(r.Lease)
 	q := url.Values{"hub.mode": {string(r.Mode)}, "hub.topic": {r.Topic}, "hub.challenge": {challenge}}
 	if r.Mode == Subscribe {

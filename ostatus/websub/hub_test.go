@@ -170,6 +170,9 @@ func TestVerify(t *testing.T) {
 	if asked[0].Get("hub.challenge") == asked[1].Get("hub.challenge") {
 		t.Error("the challenge is always the same")
 	}
+	if len(store.expected) != 2 || store.expected[0].Callback != r.Callback || store.expected[0].Topic != topic {
+		t.Errorf("expected before they are asked: %+v", store.expected)
+	}
 	want := websub.Listener{Topic: topic, Callback: r.Callback, Secret: "s", Algorithm: websub.SHA256, Expires: now.Add(72 * time.Hour)}
 	if len(store.listeners) != 1 || store.listeners[topic+" "+r.Callback] != want {
 		t.Errorf("listeners: %+v", store.listeners)

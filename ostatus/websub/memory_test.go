@@ -19,6 +19,7 @@ var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 type hubMemory struct {
 	sync.Mutex
 	queue     []websub.Request
+	expected  []websub.Request
 	listeners map[string]websub.Listener // by topic and callback
 	full      error                      // refuses everything that is new
 }
@@ -31,6 +32,13 @@ func (m *hubMemory) Queue(_ context.Context, r websub.Request) error {
 	}
 	m.queue = append(m.queue, r)
 	return nil
+}
+
+func (m *hubMemory) Expect(_ context.Context, r websub.Request) error {
+	m.Lock()
+	defer m.Unlock()
+	m.expected = append(m.expected, r)
+	return m.full
 }
 
 func (m *hubMemory) Activate(_ context.Context, l websub.Listener) error {
