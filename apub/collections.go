@@ -22,8 +22,9 @@ type collection struct {
 	id, owner string
 	total     int64
 	// hidden tells how many there are and nothing else, whole has them at the front
-	// of the pages as well.
-	hidden, whole bool
+	// of the pages as well, opened has the first page in itself: GoToSocial reads no
+	// replies from others.
+	hidden, whole, opened bool
 	// read returns the items of a page with their positions.
 	read func(context.Context, models.Page) ([]entry, error)
 }
@@ -62,12 +63,17 @@ func (s *Server) listing(r *http.Request, c collection) (Listing, error) {
 		if !c.hidden {
 			l.First = c.id + "?page=true"
 		}
-		if !c.whole {
-			return l, nil
+		switch {
+		case c.whole:
+			entries, err := c.read(r.Context(), models.Page{Count: pageSize})
+			l.Items = itemsOf(entries)
+			return l, err
+		case c.opened:
+			page, err := c.page(r.Context(), models.Page{Count: pageSize})
+			l.FirstPage = &page
+			return l, err
 		}
-		entries, err := c.read(r.Context(), models.Page{Count: pageSize})
-		l.Items = itemsOf(entries)
-		return l, err
+		return l, nil
 	}
 	page := models.Page{Count: pageSize}
 	for name, bound := range map[string]*int64{"before": &page.Before, "since": &page.Since} {
@@ -82,12 +88,15 @@ func (s *Server) listing(r *http.Request, c collection) (Listing, error) {
 	if c.hidden || page.Before > 0 && page.Since > 0 {
 		return l, errNoPage
 	}
-	entries, err := c.read(r.Context(), page)
+	return c.page(r.Context(), page)
+}
+
+func (c collection) page(ctx context.Context, page models.Page) (Listing, error) {
+	entries, err := c.read(ctx, page)
+	l := Listing{ID: c.pageAt("before", page.Before), TotalItems: c.total, AttributedTo: c.owner, Page: true, PartOf: c.id, Items: itemsOf(entries)}
 	if err != nil {
 		return l, err
 	}
-	l.Page, l.PartOf, l.Items = true, c.id, itemsOf(entries)
-	l.ID = c.pageAt("before", page.Before)
 	if page.Since > 0 {
 		l.ID = c.pageAt("since", page.Since)
 	}
@@ -305,7 +314,7 @@ func (s *Server) about(name string, read func(*Server, visitor, *models.Object) 
 		case !s.names.Ours(o.Doc.ID):
 			return errNothing
 		}
-		c := collection{id: o.Doc.ID + "/" + name}
+		c := collection{id: o.Doc.ID + "/" + name, opened: name == "replies"}
 		c.total, c.read = read(s, who, o)
 		return s.serve(w, r, who, c)
 	}

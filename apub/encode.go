@@ -249,6 +249,8 @@ type Listing struct {
 	PartOf, Next, Prev string
 	// First and Last are the pages of a collection.
 	First, Last string
+	// FirstPage is written instead of First where it is known.
+	FirstPage *Listing
 	// TotalItems is left out where it is negative.
 	TotalItems int64
 	// Unordered makes a Collection, else it is an OrderedCollection.
@@ -261,6 +263,18 @@ type Listing struct {
 
 // Collection writes a collection or a page of it.
 func (e *Encoder) Collection(l Listing) ([]byte, error) {
+	d := listed(l)
+	if l.FirstPage != nil {
+		first, err := listed(*l.FirstPage).node()
+		if err != nil {
+			return nil, fmt.Errorf("writing the first page of %s: %w", l.ID, err)
+		}
+		d.beside["first"] = first
+	}
+	return e.document(d, ObjectContext)
+}
+
+func listed(l Listing) *draft {
 	typ, items := "OrderedCollection", "orderedItems"
 	if l.Unordered {
 		typ, items = "Collection", "items"
@@ -275,5 +289,5 @@ func (e *Encoder) Collection(l Listing) ([]byte, error) {
 	if l.Items != nil {
 		d.beside[items] = l.Items
 	}
-	return e.document(d, ObjectContext)
+	return d
 }
