@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -34,8 +35,18 @@ const typesWithPages = "article|audio|badge|binary|bookmark|comment|event|file|g
 // as a browser does.
 func isBrowser(r *http.Request, _ *mux.RouteMatch) bool {
 	looks := r.Method == http.MethodGet || r.Method == http.MethodHead
-	return looks && r.Header.Get("Authorization") == "" && !r.URL.Query().Has("oauth_signature") &&
-		negotiate(r.Header.Values("Accept"), as1Form, as2Form, ldForm, htmlForm) == htmlForm
+	if !looks || r.Header.Get("Authorization") != "" || r.URL.Query().Has("oauth_signature") {
+		return false
+	}
+	accept := r.Header.Values("Accept")
+	return negotiate(accept, as1Form, as2Form, ldForm, htmlForm) == htmlForm || len(accept) == 0 && isGNUSocial(r.UserAgent())
+}
+
+// isGNUSocial reports whether a program looks for the feed of somebody at the page of
+// theirs. It says nowhere that it wants a page, and gives up on anything else: a
+// repeat of somebody whom it does not know is then lost to it.
+func isGNUSocial(userAgent string) bool {
+	return strings.HasPrefix(userAgent, "GNU social/") || strings.HasPrefix(userAgent, "StatusNet/")
 }
 
 func (p *Pages) leadToPerson(w http.ResponseWriter, r *http.Request) error {

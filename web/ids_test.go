@@ -51,13 +51,14 @@ func TestBrowsersAreLedFromIDs(t *testing.T) {
 	if err := s.DeleteAccount(t.Context(), "left", nil); err != nil {
 		t.Fatal(err)
 	}
+	agent := "somebody"
 	ask := func(path, accept, authorization string) (int, string, string) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, value := range map[string]string{"Accept": accept, "Authorization": authorization} {
+		for name, value := range map[string]string{"Accept": accept, "Authorization": authorization, "User-Agent": agent} {
 			if value != "" {
 				r.Header.Set(name, value)
 			}
@@ -90,6 +91,15 @@ func TestBrowsersAreLedFromIDs(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", path, status, body, want)
 		}
 	}
+	for _, agent = range []string{"GNU social/2.0.1-beta0", "StatusNet/1.1.1"} {
+		if status, to, _ := ask("/users/Ann", "", ""); status != http.StatusSeeOther || to != s.Names().Page("Ann") {
+			t.Errorf("%s, which looks for a page, is led by %d to %q", agent, status, to)
+		}
+		if _, _, body := ask("/users/Ann", "application/activity+json", ""); body != "program" {
+			t.Errorf("%s, which asks for an actor, is answered %s", agent, body)
+		}
+	}
+	agent = "somebody"
 	// Programs are answered as if there were no pages.
 	for _, accept := range []string{"", "*/*", "application/json", "application/activity+json", "application/json, text/html;q=0.5", "application/ld+json"} {
 		if status, _, body := ask("/users/Ann", accept, ""); status != 200 || body != "program" {
