@@ -243,6 +243,9 @@ func (s *site) items(address string) []any {
 	has(s.t, c, map[string]any{"id": address, "type": "OrderedCollection"})
 	var all []any
 	next, pages := c["first"], 0
+	if opened, ok := next.(map[string]any); ok {
+		next = opened["id"]
+	}
 	for next != nil {
 		page := s.ask(next.(string)).doc(200)
 		has(s.t, page, map[string]any{"id": next, "type": "OrderedCollectionPage", "partOf": address})
