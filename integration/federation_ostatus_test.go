@@ -208,7 +208,7 @@ func (w *neighbours) bobFollows(bob *neighbour, ann *person) {
 func (w *neighbours) delivers(uri, feed string) {
 	w.t.Helper()
 	w.until("the hub of the server delivers to the site", func() error {
-		n := w.count("SELECT COUNT(*) FROM hub_subscribers WHERE topic = '" + feed + "'")
+		n := w.count("SELECT COUNT(*) FROM hub_subscribers WHERE request = 0 AND topic = '" + feed + "'")
 		if state := w.g.Subscription(uri); state != "active" || n != 1 {
 			return fmt.Errorf("the subscription is %q, and the hub has %d", state, n)
 		}
