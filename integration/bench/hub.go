@@ -157,7 +157,9 @@ func (s *session) hub(ctx context.Context) (err error) {
 	if err := k.subscribe(ctx, s.program.address, site+"/users/"+nick+"/feed.atom"); err != nil {
 		return err
 	}
-	verified := func() (int64, error) { return s.store.number(ctx, "SELECT COUNT(*) FROM hub_subscribers WHERE request = 0") }
+	verified := func() (int64, error) {
+		return s.store.number(ctx, "SELECT COUNT(*) FROM hub_subscribers WHERE request = 0")
+	}
 	if err := s.until(ctx, "subscribers have confirmed", verified, int64(n)); err != nil {
 		return err
 	}
