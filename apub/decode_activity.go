@@ -172,7 +172,7 @@ func (r *reader) undone(a *vocab.Activity, objects []*value) {
 		a.Verb, a.Object = verb, inner.Object
 	case verb == vocab.VerbUnshare && inner.Inner != nil:
 		a.Verb, a.Object = verb, inner.Object
-	case inner.ID == "" && inner.Object == nil:
+	case inner.ID == "" && (inner.Object == nil || inner.Object.ID == ""):
 		r.fail(wrong(where, "says neither by its id nor by its object what is undone"))
 	default:
 		a.Object = &vocab.Object{ID: inner.ID, Type: vocab.TypeActivity}

@@ -314,7 +314,7 @@ func (e *encoder) links(list []Link) {
 		declared := 0
 		for _, a := range l.Extra {
 			name := a.Name
-			if !isAttribute(name) || slices.Contains(linkAttributes, name) && a.Space == "" {
+			if a.Value == "" || !isAttribute(name) || slices.Contains(linkAttributes, name) && a.Space == "" {
 				continue
 			}
 			if a.Space != "" {
