@@ -198,9 +198,8 @@ func TestPeerHangs(t *testing.T) {
 	ann.gathers(append(followers, zoe)...)
 	hangs.Store(true)
 	for i := range 5 {
-		arrives(t, crowd, zoe, ann.publishes(note(strconv.Itoa(i))).id(), patience)
+		arrives(t, crowd, zoe, ann.publishes(note(strconv.Itoa(i))).id(), 5*time.Second)
 	}
-	// A clock would tell of a slow machine as well.
 	if n := ended.Load(); n > 0 {
 		t.Errorf("the last of five posts came when %d requests to the host that hangs had ended", n)
 	}
