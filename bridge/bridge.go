@@ -90,6 +90,7 @@ type Delivery struct {
 	reasons map[string]string    // see Fail
 	waits   map[string]time.Time // see RetryAfter
 	unsent  map[string]bool      // see Unsent
+	flight  *inFlight            // see DealtWith
 }
 
 // Options for [New].

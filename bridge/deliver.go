@@ -26,7 +26,8 @@ type deliverArgs struct {
 	Network  string   `json:"network"`
 	Activity int64    `json:"activity,string"`
 	Inboxes  []string `json:"inboxes"`
-	// Again says that the inboxes, which are all on one host, may have failed before.
+	// Again says that the inboxes, which are all on one host, may have failed before, or
+	// that the host is slow.
 	Again bool `json:"again,omitempty"`
 	// As passes on what came from elsewhere, as it came, for somebody here; see
 	// [Delivery].
@@ -40,8 +41,8 @@ type deliverArgs struct {
 // Kind implements river.JobArgs.
 func (deliverArgs) Kind() string { return "deliver" }
 
-// retryQueue has the deliveries to hosts that have failed before: those may take
-// until their time is up, and are not to keep the workers from all others.
+// retryQueue has the deliveries to hosts that have failed before, or are slow to answer:
+// those may take until their time is up, and are not to keep the workers from all others.
 const retryQueue = "retry"
 
 // retryWorkers is how many of them run at the same time.
@@ -198,6 +199,9 @@ func (w *deliverWorker) Work(ctx context.Context, job *river.Job[deliverArgs]) e
 	}
 	if wait := o.sort(); wait > 0 {
 		return river.JobSnooze(wait)
+	}
+	if d.flight = o.flight; d.flight != nil {
+		defer d.flight.close()
 	}
 	if d.Inboxes = o.send; len(o.send) > 0 {
 		var retry []string

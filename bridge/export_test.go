@@ -89,8 +89,9 @@ const ArrivalAttempts = arrivalAttempts
 
 // Of hosts that fail.
 const (
-	BreakAfter = breakAfter
-	GoneAfter  = goneAfter
+	BreakAfter      = breakAfter
+	DeliveryWorkers = deliveryWorkers
+	GoneAfter       = goneAfter
 )
 
 // SyncHosts does what is done at every beat of the heart: it tells other processes

@@ -52,6 +52,15 @@ func (d *Delivery) Unsent(inboxes ...string) {
 	}
 }
 
+// DealtWith notes that an inbox has taken the activity or has failed to, while others
+// may still be waited for. A network calls it as early as it can: a host that has not
+// answered for a while gets what is for it apart from what is for others.
+func (d *Delivery) DealtWith(inbox string) {
+	if d.flight != nil {
+		d.flight.dealtWith(inbox)
+	}
+}
+
 // Asked are the inboxes of which the servers were asked to take the activity.
 func (d *Delivery) Asked() []string {
 	d.mu.Lock()
@@ -72,7 +81,7 @@ type outcome struct {
 	hosts *hosts
 	now   time.Time
 	// send are the inboxes that it is sent to now, apart those on hosts that have
-	// failed the last time, which get jobs of their own.
+	// failed the last time or are slow, which get jobs of their own.
 	send, apart []string
 	// retry are the inboxes that are to be tried again; whole says that these are
 	// all of a job for one host, so that the job itself is what is repeated.
@@ -86,6 +95,9 @@ type outcome struct {
 	// before a time, by their names.
 	failing map[string]models.FailingHost
 	later   map[string]time.Time
+	// flight is what the hosts are sent among what is for others, nil in a job for one
+	// host.
+	flight *inFlight
 }
 
 // sort decides what is sent now. It returns for how long a job for one host has to
@@ -95,6 +107,8 @@ func (o *outcome) sort() (wait time.Duration) {
 	look := o.hosts.look
 	if o.job.Args.Again {
 		look = o.hosts.enter
+	} else {
+		o.flight = &inFlight{all: o.hosts.unanswered, at: o.now, left: map[string]int{}}
 	}
 	for host, inboxes := range byHost(o.job.Args.Inboxes) {
 		switch state, f := look(host, o.now); {
@@ -112,7 +126,12 @@ func (o *outcome) sort() (wait time.Duration) {
 			}
 		case state == hostSuspect && !o.job.Args.Again:
 			o.apart = append(o.apart, inboxes...)
+		case o.flight != nil && !o.flight.all.begin(host, o.now):
+			o.apart = append(o.apart, inboxes...)
 		default:
+			if o.flight != nil {
+				o.flight.left[host] = len(inboxes)
+			}
 			o.send = append(o.send, inboxes...)
 		}
 	}

@@ -41,10 +41,12 @@ type hosts struct {
 	// store.
 	failing map[string]models.FailingHost
 	healed  map[string]bool
+	// unanswered is what they have been sent.
+	unanswered *unanswered
 }
 
 func newHosts(b *Bridge) *hosts {
-	return &hosts{b: b, failing: map[string]models.FailingHost{}, healed: map[string]bool{}}
+	return &hosts{b: b, failing: map[string]models.FailingHost{}, healed: map[string]bool{}, unanswered: newUnanswered()}
 }
 
 // sync stores which hosts are well again, and reads what other processes have

@@ -116,6 +116,68 @@ func TestHostsThatFail(t *testing.T) {
 	})
 }
 
+// A host that takes connections and answers nothing keeps no more than its share of
+// the workers busy, long before it counts as failing; once it has answered it is served
+// among the others again.
+func TestHostsThatHang(t *testing.T) {
+	onEach(t, func(t *testing.T, address string) {
+		over := make(chan struct{})
+		n := newNetwork("pump")
+		n.delivered = make(chan *bridge.Delivery, 1000)
+		arrived := make(chan []string, 1000)
+		n.deliver = func(d *bridge.Delivery) ([]string, error) {
+			var hang bool
+			for _, inbox := range d.Inboxes {
+				if strings.HasPrefix(inbox, "https://hangs.example/") {
+					hang = true
+				} else {
+					d.DealtWith(inbox)
+				}
+			}
+			if hang {
+				<-over
+			}
+			arrived <- d.Inboxes
+			return nil, nil
+		}
+		w := newWorld(t, address, bridge.Options{Networks: []bridge.Network{n}})
+		w.start()
+		end := sync.OnceFunc(func() { close(over) })
+		t.Cleanup(end)
+		ann := w.person("ann")
+		far, up := w.present("far@hangs.example", "pump", ""), w.present("up@up.example", "pump", "")
+		post := func(to ...*models.Actor) {
+			var people []*vocab.Object
+			for _, a := range to {
+				people = append(people, a.Doc.Ref())
+			}
+			w.do(ann, act(vocab.VerbPost, note("x"), people...))
+		}
+		const posts = 3 * bridge.DeliveryWorkers
+		post(far, up)
+		next(t, "the first delivery", n.delivered)
+		for range posts - 1 {
+			post(far)
+		}
+		for range 2 * bridge.DeliveryWorkers {
+			post(up)
+			equal(t, "what arrives while another host hangs", next(t, "a delivery", arrived), "https://up.example/pump/up")
+		}
+		end()
+		got := map[string]int{}
+		for range posts {
+			for _, inbox := range next(t, "what the host was sent", arrived) {
+				got[inbox]++
+			}
+		}
+		if n := got["https://hangs.example/pump/far"]; n != posts {
+			t.Errorf("the host that has hung gets %d of %d posts", n, posts)
+		}
+		post(far, up)
+		equal(t, "what arrives together afterwards", next(t, "a delivery", arrived), "https://hangs.example/pump/far", "https://up.example/pump/up")
+	})
+}
+
 // A host that was not asked has neither failed nor answered: what found no place there
 // does not bring it closer to being left alone, and what was refused here does not
 // make it well.

@@ -86,7 +86,7 @@ func newQueue(b *Bridge) (*Queue, error) {
 	river.AddWorker(workers, &synchronizeWorker{b: b})
 	river.AddWorker(workers, &taskWorker{b: b})
 	river.AddWorker(workers, &tendWorker{b: b})
-	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 32},
+	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: deliveryWorkers},
 		retryQueue: {MaxWorkers: retryWorkers}, searchQueue: {MaxWorkers: searchWorkers}}
 	b.addMailWorkers(workers, queues)
 	client, err := river.NewClient(queueDriver(b.db), &river.Config{

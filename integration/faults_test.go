@@ -169,20 +169,22 @@ func TestPeerRecovers(t *testing.T) {
 	arrives(t, crowd, zoe, id, time.Minute)
 }
 
-// TestPeerHangs has a peer take connections and answer nothing: others wait for
-// nothing, and the server can be stopped.
+// TestPeerHangs has a peer take connections and answer nothing, while fifty of its people
+// are written to, each by a note of their own, and then while there are posts for
+// everybody: others wait for nothing, and the server can be stopped.
 func TestPeerHangs(t *testing.T) {
 	t.Parallel()
 	ann, crowd := federated(t), newCrowd(t)
 	slow, quick := host(t, crowd), host(t, crowd)
 	var hangs atomic.Bool
-	var ended atomic.Int64 // requests that the server has given up
+	var waiting, ended atomic.Int64 // requests that the server waits for, and has given up
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
 	crowd.Answered = func(w http.ResponseWriter, r *http.Request) bool {
 		if !hangs.Load() || r.Host != slow.Name {
 			return false
 		}
+		waiting.Add(1)
 		select {
 		case <-over:
 		case <-r.Context().Done():
@@ -197,6 +199,15 @@ func TestPeerHangs(t *testing.T) {
 	}
 	ann.gathers(append(followers, zoe)...)
 	hangs.Store(true)
+	for _, f := range followers {
+		ann.does(args{"verb": "post", "object": note("for you alone"), "to": []args{{"objectType": "person", "id": f.Acct}}})
+	}
+	eventually(t, "the server waits for the peer", func() error {
+		if waiting.Load() == 0 {
+			return errors.New("nothing came")
+		}
+		return nil
+	})
 	for i := range 5 {
 		arrives(t, crowd, zoe, ann.publishes(note(strconv.Itoa(i))).id(), 5*time.Second)
 	}

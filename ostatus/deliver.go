@@ -199,6 +199,7 @@ func (s *Server) deliverAll(ctx context.Context, p *parcel, d *bridge.Delivery) 
 	var group sync.WaitGroup
 	for i, inbox := range d.Inboxes {
 		group.Go(func() {
+			defer d.DealtWith(inbox)
 			failed := s.deliverOne(ctx, p, inbox)
 			if failed == nil {
 				return
