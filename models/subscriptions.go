@@ -60,6 +60,15 @@ func (tx *Tx) Subscription(ctx context.Context, token string) (*Subscription, er
 	return tx.subscription(ctx, where, token)
 }
 
+// SubscriptionTo is [DB.SubscriptionTo] for what is changed afterwards.
+func (tx *Tx) SubscriptionTo(ctx context.Context, actor int64) (*Subscription, error) {
+	where := "actor_id = ?"
+	if tx.db.dialect == Postgres {
+		where += " FOR UPDATE"
+	}
+	return tx.subscription(ctx, where, actor)
+}
+
 func (c *conn) subscription(ctx context.Context, where string, arg any) (*Subscription, error) {
 	s := &Subscription{}
 	var lease, expires, created, renew, polled, next int64

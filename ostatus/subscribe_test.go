@@ -3,12 +3,16 @@ package ostatus_test
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"manifold/bridge"
 	"manifold/models"
 	"manifold/models/vocab"
+	"manifold/ostatus"
 	"manifold/ostatus/atom"
 	"manifold/ostatus/websub"
 )
@@ -89,6 +93,35 @@ func TestSubscriptionFollowsTheFollowers(t *testing.T) {
 		// And once more.
 		in.do(cid, &vocab.Activity{Verb: vocab.VerbFollow, Object: bob.Doc.Ref()})
 		in.confirms(in.hubIsAsked(in.bob, "subscribe", 2), http.StatusOK)
+	})
+}
+
+// Where several stop to follow at the same time the hub is asked once to stop: asked
+// twice it would ask back about what is not there any more.
+func TestHubIsLeftOnce(t *testing.T) {
+	onInbound(t, func(in *inbound) {
+		bob := in.meet(in.bob)
+		for round := 1; round <= 5; round++ {
+			in.do(in.ann, &vocab.Activity{Verb: vocab.VerbFollow, Object: bob.Doc.Ref()})
+			in.confirms(in.hubIsAsked(in.bob, "subscribe", round), http.StatusOK)
+			in.tends()
+			in.do(in.ann, &vocab.Activity{Verb: vocab.VerbStopFollowing, Object: bob.Doc.Ref()})
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					err := in.server.Do(t.Context(), &bridge.Task{Network: ostatus.Network, Kind: "subscription", Subject: strconv.FormatInt(bob.ID, 10)})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			in.tends()
+			in.confirms(in.hubIsAsked(in.bob, "unsubscribe", round), http.StatusOK)
+		}
+		if n := len(in.bob.hubbed); n != 10 {
+			t.Errorf("the hub was asked %d times: %v", n, in.bob.hubbed)
+		}
 	})
 }
 
