@@ -53,13 +53,21 @@ func queueDriver(db *models.DB) riverdriver.Driver[*sql.Tx] {
 	return riverdatabasesql.New(db.SQL())
 }
 
-// MigrateQueue brings the tables of the job queue up to date.
+// MigrateQueue brings the tables of the job queue up to date. Several processes may do
+// so at the same time.
 func MigrateQueue(ctx context.Context, db *models.DB) error {
 	m, err := rivermigrate.New(queueDriver(db), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return fmt.Errorf("preparing the migrations of the job queue: %w", err)
 	}
-	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+	// It has no lock: another process may have taken a step after it saw that the step
+	// is to be taken.
+	for range m.AllVersions() {
+		if _, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("bringing the tables of the job queue up to date: %w", err)
 	}
 	return nil

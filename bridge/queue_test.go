@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +15,8 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"manifold/bridge"
+	"manifold/internal/scratchpg"
+	"manifold/models"
 	"manifold/models/vocab"
 )
 
@@ -232,4 +236,36 @@ func TestStop(t *testing.T) {
 			w.t.Errorf("stopping what was never started: %v", err)
 		}
 	})
+}
+
+// Processes that are started together on a fresh database all get to work.
+func TestTablesAreMadeByAll(t *testing.T) {
+	t.Parallel()
+	for name, address := range map[models.Dialect]string{models.SQLite: filepath.Join(t.TempDir(), "manifold.db"), models.Postgres: scratchpg.Database(t)} {
+		t.Run(string(name), func(t *testing.T) {
+			t.Parallel()
+			var processes [4]*models.DB
+			inAll := func(what func(i int) error) {
+				var all sync.WaitGroup
+				for i := range processes {
+					all.Go(func() {
+						if err := what(i); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				all.Wait()
+			}
+			inAll(func(i int) (err error) {
+				processes[i], err = models.Open(t.Context(), models.Options{Database: address})
+				return err
+			})
+			inAll(func(i int) error {
+				_, err := processes[i].Migrate(t.Context())
+				return err
+			})
+			inAll(func(i int) error { return bridge.MigrateQueue(t.Context(), processes[i]) })
+			inAll(func(i int) error { return processes[i].Close() })
+		})
+	}
 }
