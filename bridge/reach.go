@@ -18,7 +18,7 @@ import (
 const searchQueue = "search"
 
 // searchWorkers is how many of them run at the same time.
-const searchWorkers = 12
+const searchWorkers = 24
 
 // reachArgs is somebody elsewhere to whom an activity is to be delivered, and of
 // whom is not known, or not known any more, how. Ids are written as strings, since

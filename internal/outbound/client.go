@@ -274,7 +274,8 @@ func (c *Client) exchange(ctx context.Context, r Request, target *url.URL) (*exc
 		}
 	}
 	x := &exchange{method: r.Method, host: hostKey(target), observe: c.opts.Observe}
-	if x.leave, err = c.places.take(ctx, x.host); err != nil {
+	// What is asked for can be asked for again; what is delivered has waited for its turn.
+	if x.place, err = c.places.take(ctx, x.host, r.Method != http.MethodGet && r.Method != http.MethodHead); err != nil {
 		return nil, x.wrap(err)
 	}
 	x.start = time.Now()
@@ -284,6 +285,7 @@ func (c *Client) exchange(ctx context.Context, r Request, target *url.URL) (*exc
 		x.end(err)
 		return nil, err
 	}
+	x.place.answered()
 	return x, nil
 }
 

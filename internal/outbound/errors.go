@@ -15,8 +15,9 @@ var (
 	ErrUnsupportedURL = errors.New("unsupported URL")
 
 	// ErrHostBusy means that all places of the host stayed taken until the
-	// context or the time limit ended. Nothing was sent, so that it says
-	// nothing about the health of the host.
+	// context or the time limit ended, or, for GET and HEAD, that the host has
+	// answered none of those who have them for some time. Nothing was sent, so
+	// that it says nothing about the health of the host.
 	ErrHostBusy = errors.New("too many requests to this host are under way")
 
 	// ErrTooLarge means that the body of the answer, decompressed, is longer

@@ -16,7 +16,7 @@ type exchange struct {
 	host    string
 	start   time.Time
 	resp    *http.Response // nil if the round trip failed
-	leave   func()         // gives the place at the host back
+	place   *place         // at the host
 	observe func(host string, status int, err error, d time.Duration)
 }
 
@@ -32,7 +32,7 @@ func (x *exchange) end(err error) {
 		status = x.resp.StatusCode
 		_ = x.resp.Body.Close()
 	}
-	x.leave()
+	x.place.leave()
 	x.observe(x.host, status, err, time.Since(x.start))
 }
 
