@@ -3,7 +3,6 @@ package ostatus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"manifold/bridge"
 	"manifold/internal/outbound"
 	"manifold/models"
-	"manifold/ostatus/atom"
 	"manifold/ostatus/websub"
 )
 
@@ -40,9 +38,6 @@ const (
 	// missingFor is for how long a callback may answer that it is not there (404)
 	// before it is taken at its word.
 	missingFor = 3 * 24 * time.Hour
-	// keepDocuments is how many documents a task keeps for subscribers at other
-	// places.
-	keepDocuments = 100
 )
 
 // retryHub is how long a subscriber waits after so many failures in a row: a minute,
@@ -64,16 +59,8 @@ type distribution struct {
 	until time.Time
 	// taken says that somebody has lacked something.
 	taken bool
-
-	mu        sync.Mutex
-	documents map[int64]*document
-}
-
-// document is what was published, nil bytes for what is not to be seen any more.
-type document struct {
-	once  sync.Once
-	bytes []byte
-	err   error
+	// documents are shared with other tasks for the feed.
+	documents *documents
 }
 
 // distribute brings what is new in a topic to the subscribers that lack it, and with
@@ -89,7 +76,9 @@ func (s *Server) distribute(ctx context.Context, topic string, catchUp bool) err
 	if owner.State != models.Active {
 		return nil // what is not shown is not sent; the subscribers keep their places
 	}
-	d := &distribution{s: s, topic: topic, owner: owner, hub: s.newHub(&hubStore{s: s}), until: time.Now().Add(hubBudget), documents: map[int64]*document{}}
+	shared, done := s.written.share(topic)
+	defer done()
+	d := &distribution{s: s, topic: topic, owner: owner, hub: s.newHub(&hubStore{s: s}), until: time.Now().Add(hubBudget), documents: shared}
 	over := true
 	if catchUp {
 		over, err = d.rounds(ctx, true)
@@ -158,9 +147,6 @@ func (d *distribution) deliver(ctx context.Context, list []models.HubSubscriber)
 	pending, err := d.s.db.HubPending(ctx, d.topic, hubTurn, places...)
 	if err != nil {
 		return states, err
-	}
-	if len(d.documents) > keepDocuments {
-		clear(d.documents)
 	}
 	var mu sync.Mutex
 	var errs []error
@@ -262,7 +248,7 @@ func (d *distribution) bring(ctx context.Context, l models.HubSubscriber, pendin
 		if ctx.Err() != nil || time.Now().After(d.until) {
 			return b
 		}
-		feed, err := d.document(ctx, p.ActivityID)
+		feed, err := d.document(ctx, p)
 		if err != nil {
 			b.err = err
 			return b
@@ -313,29 +299,6 @@ func (d *distribution) refused(ctx context.Context, l models.HubSubscriber, stat
 	state.NextTry = now.Add(retryHub(state.Failures))
 	d.s.log.InfoContext(ctx, "a subscriber did not take what is new", "topic", l.Topic, "host", l.Host, "failures", state.Failures, "next", state.NextTry,
 		"reason", outcome.String(), "error", err)
-}
-
-// document returns what was published, written once however many get it.
-func (d *distribution) document(ctx context.Context, activity int64) ([]byte, error) {
-	d.mu.Lock()
-	one := d.documents[activity]
-	if one == nil {
-		one = &document{}
-		d.documents[activity] = one
-	}
-	d.mu.Unlock()
-	one.once.Do(func() {
-		one.bytes, one.err = d.s.publication(ctx, d.owner, activity)
-		if incomplete, ok := errors.AsType[*atom.IncompleteError](one.err); ok {
-			// It will not be whole the next time either, and others wait behind it.
-			d.s.log.ErrorContext(ctx, "something that was published cannot be written", "topic", d.topic, "activity", activity, "error", incomplete)
-			one.bytes, one.err = nil, nil
-		}
-		if one.err != nil {
-			one.err = fmt.Errorf("writing what is new in %s: %w", d.topic, one.err)
-		}
-	})
-	return one.bytes, one.err
 }
 
 // ObserveHub has delivered called for every delivery to a subscriber with what came of

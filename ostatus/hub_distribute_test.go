@@ -164,61 +164,121 @@ func TestCallbacksThatAreGone(t *testing.T) {
 	})
 }
 
+// thousand are a thousand subscribers of the feed of ann, on twenty hosts, who count what
+// they get. Whatever is delivered waits for gate, if there is one.
+type thousand struct {
+	gate chan struct{}
+
+	mu          sync.Mutex
+	came        int            // deliveries that have begun
+	got, bodies map[string]int // deliveries that are over, by callback and by body
+	bad         int            // those that are not signed with the secret
+}
+
+const aThousand = 1000
+
+func (k *thousand) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	k.mu.Lock()
+	k.came++
+	k.mu.Unlock()
+	if k.gate != nil {
+		<-k.gate
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil || websub.CheckSignature(r.Header.Get("X-Hub-Signature"), "of "+r.URL.Path, body) != websub.Authentic {
+		k.bad++
+	}
+	k.got[r.Host+r.URL.Path]++
+	k.bodies[string(body)]++
+}
+
+// number is what a count of theirs says now.
+func (k *thousand) number(count func() int) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return count()
+}
+
+// thousandFollow makes a thousand subscribers.
+func (s *hubSite) thousandFollow(ann *models.Actor, gate chan struct{}) *thousand {
+	s.t.Helper()
+	k := &thousand{gate: gate, got: map[string]int{}, bodies: map[string]int{}}
+	var hosts []string
+	for range 20 {
+		server := httptest.NewServer(k)
+		s.t.Cleanup(server.Close)
+		hosts = append(hosts, strings.TrimPrefix(server.URL, "http://"))
+	}
+	s.write(func(ctx context.Context, tx *models.Tx) error {
+		for i := range aThousand {
+			host, path := hosts[i%len(hosts)], fmt.Sprint("/", i)
+			_, err := tx.SetHubSubscriber(ctx, models.HubSubscriber{Topic: annsFeed, Callback: "http://" + host + path, Host: host, OwnerID: ann.ID,
+				Secret: "of " + path, Algorithm: "sha1", Expires: s.now().Add(time.Hour)}, s.now())
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return k
+}
+
+// has waits until all of them have so many posts, and demands that each has each once,
+// and that each was written once.
+func (k *thousand) has(s *hubSite, posts int) {
+	s.t.Helper()
+	until(s.t, "all have it", func() bool {
+		return k.number(func() (n int) {
+			for _, of := range k.got {
+				n += of
+			}
+			return n
+		}) >= posts*aThousand
+	})
+	s.rests()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for callback, n := range k.got {
+		if n != posts {
+			s.t.Errorf("%s got %d deliveries", callback, n)
+		}
+	}
+	same(s.t, "different bodies", len(k.bodies), posts)
+	same(s.t, "renderings", s.rendered.Load(), int64(posts))
+	same(s.t, "deliveries that are not signed with the secret", k.bad, 0)
+	same(s.t, "publications that are kept", s.number("SELECT COUNT(*) FROM hub_publications"), 0)
+}
+
 // One post to a thousand subscribers is written once, and delivered a thousand times.
 func TestAThousandSubscribers(t *testing.T) {
-	const subscribers = 1000
 	onHubs(t, func(s *hubSite) {
 		ann := s.person("ann")
-		var mu sync.Mutex
-		got := map[string]int{}
-		bodies := map[string]int{}
-		bad := 0
-		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil || websub.CheckSignature(r.Header.Get("X-Hub-Signature"), "of "+r.URL.Path, body) != websub.Authentic {
-				bad++
-			}
-			got[r.Host+r.URL.Path]++
-			bodies[string(body)]++
-		})
-		var hosts []string
-		for range 20 {
-			server := httptest.NewServer(handler)
-			defer server.Close()
-			hosts = append(hosts, strings.TrimPrefix(server.URL, "http://"))
-		}
-		s.write(func(ctx context.Context, tx *models.Tx) error {
-			for i := range subscribers {
-				host, path := hosts[i%len(hosts)], fmt.Sprint("/", i)
-				_, err := tx.SetHubSubscriber(ctx, models.HubSubscriber{Topic: annsFeed, Callback: "http://" + host + path, Host: host, OwnerID: ann.ID,
-					Secret: "of " + path, Algorithm: "sha1", Expires: s.now().Add(time.Hour)}, s.now())
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		k := s.thousandFollow(ann, nil)
 		s.start()
 		s.post(ann, note("hello"))
-		until(s.t, "all have it", func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return len(got) == subscribers
-		})
-		s.rests()
-		mu.Lock()
-		defer mu.Unlock()
-		for callback, n := range got {
-			if n != 1 {
-				s.t.Errorf("%s got it %d times", callback, n)
-			}
-		}
-		same(s.t, "different bodies", len(bodies), 1)
-		same(s.t, "renderings", s.rendered.Load(), 1)
-		same(s.t, "deliveries that are not signed with the secret", bad, 0)
-		same(s.t, "publications that are kept", s.number("SELECT COUNT(*) FROM hub_publications"), 0)
+		k.has(s, 1)
+	})
+}
+
+// A post that comes while another is under way is delivered by a second task, to those
+// whom the first has not come to yet: they lack both. Each is written once all the same.
+func TestTwoPostsToAThousand(t *testing.T) {
+	onHubs(t, func(s *hubSite) {
+		ann := s.person("ann")
+		gate := make(chan struct{})
+		k := s.thousandFollow(ann, gate)
+		s.start()
+		open := sync.OnceFunc(func() { close(gate) })
+		s.t.Cleanup(open)
+		// One task has four deliveries under way to each of twenty hosts.
+		s.post(ann, note("one"))
+		until(s.t, "the first task waits", func() bool { return k.number(func() int { return k.came }) == 80 })
+		s.post(ann, note("two"))
+		until(s.t, "the second task waits", func() bool { return k.number(func() int { return k.came }) == 160 })
+		open()
+		k.has(s, 2)
 	})
 }
 

@@ -66,6 +66,8 @@ type Server struct {
 	tending tending
 	// signers is what is remembered of those who sign salmon.
 	signers *signers
+	// written are the documents that the hub delivers at the moment.
+	written written
 	// delivered and rendered are told of what the hub does, see [Server.ObserveHub].
 	delivered func(websub.Delivery)
 	rendered  func()
