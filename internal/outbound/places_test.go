@@ -32,40 +32,23 @@ func TestPlacesOfAStuckHost(t *testing.T) {
 			t.Errorf("once that is known, after %v: %v", took, err)
 		}
 
-		// An answer that takes long is one.
-		first.answered()
-		waited := make(chan error)
-		go func() {
-			at, err, took := take(false)
-			if err == nil && took != 5*stuckAfter {
-				err = errors.New("a place was had after " + took.String())
-			}
-			if err == nil {
-				at.leave()
-			}
-			waited <- err
-		}()
-		time.Sleep(5 * stuckAfter)
-		second.leave()
-		if err := <-waited; err != nil {
-			t.Error(err)
+		// What is delivered waits for its turn.
+		time.AfterFunc(5*stuckAfter, second.leave)
+		third, err, took := take(true)
+		if err != nil || took != 5*stuckAfter {
+			t.Fatalf("after %v: %v", took, err)
 		}
-
-		// Another request begins, and is waited for by what is delivered.
-		second, _, _ = take(false)
-		third := make(chan error)
-		go func() {
-			at, err, _ := take(true)
-			if err == nil {
-				at.leave()
-			}
-			third <- err
-		}()
-		time.Sleep(5 * stuckAfter)
-		second.leave()
+		// An answer that has begun is one, however long it takes.
+		first.answered()
+		time.AfterFunc(5*stuckAfter, third.leave)
+		fourth, err, took := take(false)
+		if err != nil || took != 5*stuckAfter {
+			t.Fatalf("where one is answered, after %v: %v", took, err)
+		}
+		fourth.leave()
 		first.leave()
-		if err := <-third; err != nil || len(p.hosts) != 0 {
-			t.Errorf("%v, with %d hosts left", err, len(p.hosts))
+		if len(p.hosts) != 0 {
+			t.Errorf("%d hosts are left", len(p.hosts))
 		}
 	})
 }
