@@ -328,9 +328,11 @@ func TestRealtimeOfTwoProcesses(t *testing.T) {
 	two.live()
 	ann, bob := one.person("ann"), one.person("bob")
 	first := one.listen(bob, "/api/user/bob/inbox")
-	bob.follow(ann)
-	first.update()
 	second := two.listen(bob, "/api/user/bob/inbox/major", "/api/user/bob/inbox")
+	bob.follow(ann)
+	// Whoever listens later may hear of it too: it was done a moment before.
+	first.update()
+	second.update()
 	there := *ann
 	there.s = &two
 	for _, v := range []*visitor{ann, &there} {
