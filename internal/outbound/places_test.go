@@ -15,33 +15,33 @@ func TestPlacesOfAStuckHost(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		p := &places{limit: 2, hosts: map[string]*hostPlaces{}}
-		take := func(patient bool) (*place, error, time.Duration) {
+		take := func(patient bool) (*place, time.Duration, error) {
 			began := time.Now()
 			at, err := p.take(ctx, "a.example", patient)
-			return at, err, time.Since(began)
+			return at, time.Since(began), err
 		}
-		first, err, _ := take(false)
-		second, err2, _ := take(false)
+		first, _, err := take(false)
+		second, _, err2 := take(false)
 		if err != nil || err2 != nil {
 			t.Fatal(err, err2)
 		}
-		if _, err, took := take(false); !errors.Is(err, ErrHostBusy) || took != stuckAfter {
+		if _, took, err := take(false); !errors.Is(err, ErrHostBusy) || took != stuckAfter {
 			t.Errorf("after %v: %v", took, err)
 		}
-		if _, err, took := take(false); !errors.Is(err, ErrHostBusy) || took != 0 {
+		if _, took, err := take(false); !errors.Is(err, ErrHostBusy) || took != 0 {
 			t.Errorf("once that is known, after %v: %v", took, err)
 		}
 
 		// What is delivered waits for its turn.
 		time.AfterFunc(5*stuckAfter, second.leave)
-		third, err, took := take(true)
+		third, took, err := take(true)
 		if err != nil || took != 5*stuckAfter {
 			t.Fatalf("after %v: %v", took, err)
 		}
 		// An answer that has begun is one, however long it takes.
 		first.answered()
 		time.AfterFunc(5*stuckAfter, third.leave)
-		fourth, err, took := take(false)
+		fourth, took, err := take(false)
 		if err != nil || took != 5*stuckAfter {
 			t.Fatalf("where one is answered, after %v: %v", took, err)
 		}
