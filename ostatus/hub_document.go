@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"manifold/models"
 	"manifold/ostatus/atom"
@@ -21,7 +22,9 @@ type written struct {
 	topics map[string]*documents
 }
 
-// documents are those of one topic, for as long as a task delivers some of them.
+// documents are those of one topic, for as long as a task delivers some of them, each
+// for hubBudget at most: in a busy feed one task follows on another for hours, and what
+// was deleted or hidden meanwhile is not to be sent to those who come late.
 type documents struct {
 	tasks int // guarded by written.mu
 
@@ -31,6 +34,7 @@ type documents struct {
 
 // document is what was published, nil bytes for what is not to be seen any more.
 type document struct {
+	asked time.Time // for the first time
 	once  sync.Once
 	bytes []byte
 	err   error
@@ -59,15 +63,15 @@ func (w *written) share(topic string) (shared *documents, done func()) {
 }
 
 // at returns the document of a position in the topic.
-func (d *documents) at(position int64) *document {
+func (d *documents) at(position int64, now time.Time) *document {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	one := d.byPosition[position]
-	if one == nil {
+	if one == nil || now.Sub(one.asked) > hubBudget {
 		if len(d.byPosition) >= keepDocuments {
 			clear(d.byPosition)
 		}
-		one = &document{}
+		one = &document{asked: now}
 		d.byPosition[position] = one
 	}
 	return one
@@ -85,7 +89,7 @@ func (d *documents) forget(position int64, one *document) {
 // document returns what was published, written once however many get it. What is
 // published again because it has changed has a position of its own.
 func (d *distribution) document(ctx context.Context, p models.HubPublication) ([]byte, error) {
-	one := d.documents.at(p.Position)
+	one := d.documents.at(p.Position, d.s.now())
 	one.once.Do(func() {
 		// Others wait for it too, who have more time.
 		one.bytes, one.err = d.s.publication(context.WithoutCancel(ctx), d.owner, p.ActivityID)
